@@ -1,0 +1,316 @@
+"""The user's Worker and Reducer classes: found, made, and called, the same way in replay and live."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+import importlib.util
+import inspect
+import math
+import pickle
+import sys
+import traceback
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dranspose.event import EventData, ResultData
+from dranspose.parameters import Descriptions, Parameter, merge_descriptions
+from dranspose.protocol import EventNumber, ParameterName, ReducerState, WorkerName, WorkerState, WorkParameter
+
+Parameters = Mapping[ParameterName, WorkParameter]
+Context = dict[Any, Any]
+"""Belongs to one process and survives its instances, for sockets and for what goes on from scan to scan."""
+
+
+class AnalysisError(Exception):
+    """A class cannot be found, or is not one that a pipeline can use; the text says what to change."""
+
+
+class HookError(Exception):
+    """The user's code failed; ``__cause__`` is what it raised, ``event_number`` the event in hand, if there was one."""
+
+    def __init__(self, text: str, event_number: EventNumber | None = None) -> None:
+        super().__init__(text if event_number is None else f"{text} at event {event_number}")
+        self.event_number = event_number
+
+    def user_traceback(self) -> str:
+        """Return the traceback of the cause from the first line of the user's own code on."""
+        cause = self.__cause__
+        if cause is None:
+            return ""
+        frames = cause.__traceback__
+        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+            frames = frames.tb_next
+        return "".join(traceback.format_exception(type(cause), cause, frames))
+
+
+def as_class(path_or_class: str | type) -> type:
+    """Return a class as it is, and the class that a path names; raises as `load_class`."""
+    return load_class(path_or_class) if isinstance(path_or_class, str) else path_or_class
+
+
+def load_class(path: str) -> type:
+    """Return the class that ``package.module:Class`` names; modules of the working directory come first.
+
+    Raises:
+        AnalysisError: the text has another form, or a part of the path is not found; says which.
+        Exception: whatever the module raises while it is imported.
+    """
+    module_name, colon, class_name = path.partition(":")
+    if not (module_name and colon and class_name):
+        raise AnalysisError(f"{path!r} names no class: write it as package.module:Class, such as src.worker:TestWorker")
+    if (here := str(Path.cwd())) not in sys.path:
+        sys.path.insert(0, here)
+    _require_module(path, module_name)
+    module = importlib.import_module(module_name)
+    found = getattr(module, class_name, None)
+    if not isinstance(found, type):
+        own = sorted(n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__)
+        what = "no class" if found is None else f"no class but a {type(found).__name__}"
+        raise AnalysisError(
+            f"{path}: there is {what} {class_name!r} in {module.__file__}; its classes are {', '.join(own) or 'none'}"
+        )
+    return found
+
+
+def _require_module(path: str, module_name: str) -> None:
+    """Raise AnalysisError unless each part of the module's name can be found."""
+    parts = module_name.split(".")
+    for length in range(1, len(parts) + 1):
+        name = ".".join(parts[:length])
+        try:
+            spec = importlib.util.find_spec(name)
+        except ModuleNotFoundError as error:
+            if error.name != name and not name.startswith(f"{error.name}."):
+                raise  # the user's package is there, and imports something that is not
+            spec = None
+        except ValueError:  # a name such as "src..worker"
+            spec = None
+        if spec is None:
+            parent = ".".join(parts[: length - 1])
+            within = (
+                f"in {parent} ({', '.join(sys.modules[parent].__path__)})"
+                if parent
+                else f"in {Path.cwd()} or the Python path"
+            )
+            raise AnalysisError(f"{path}: no module {parts[length - 1]!r} {within}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """How to call a function with what is offered to it: the places of the offered values that it takes."""
+
+    function: Callable[..., Any]
+    positions: tuple[int, ...]
+    keywords: tuple[tuple[str, int], ...]
+
+    def __call__(self, *offered: Any) -> Any:
+        """Call the function with what it takes of the offered values."""
+        if self.keywords:
+            return self.function(
+                *[offered[i] for i in self.positions], **{name: offered[i] for name, i in self.keywords}
+            )
+        return self.function(*[offered[i] for i in self.positions])
+
+
+def fit(function: Callable[..., Any], offered: tuple[str, ...], where: str, *, by_name: bool = False) -> Call:
+    """Look at a function's signature and return how to call it with the values that are offered, in this order.
+
+    An argument with the name of an offered value gets this one; other positional arguments get the next offered value
+    that no argument names. What is left goes to ``*args``, if nothing goes by keyword, or to ``**kwargs``, or nowhere.
+
+    Args:
+        function: the user's function.
+        offered: the names of the values, the most important first.
+        where: the function's name in errors.
+        by_name: pass values by keyword only.
+
+    Raises:
+        AnalysisError: the function requires an argument that is not offered.
+    """
+    try:
+        arguments = inspect.signature(function).parameters.values()
+    except ValueError:  # a function in C that does not tell
+        return Call(function, tuple(range(len(offered))), ())
+    named = {a.name for a in arguments if a.kind not in (a.VAR_POSITIONAL, a.VAR_KEYWORD)}
+    unnamed = [i for i, name in enumerate(offered) if name not in named]
+    positions: list[int] = []
+    keywords: list[tuple[str, int]] = []
+    gap = False
+    for argument in arguments:
+        if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
+            continue
+        if argument.name in offered:
+            index = offered.index(argument.name)
+        elif unnamed and not by_name and not gap and argument.kind is not argument.KEYWORD_ONLY:
+            index = unnamed.pop(0)
+        elif argument.default is argument.empty:
+            raise AnalysisError(
+                f"{where} requires an argument {argument.name!r}; what it may take is {', '.join(offered)}"
+            )
+        else:
+            gap = True
+            continue
+        if by_name or gap or argument.kind is argument.KEYWORD_ONLY:
+            keywords.append((argument.name, index))
+        else:
+            positions.append(index)
+    kinds = {argument.kind for argument in arguments}
+    if inspect.Parameter.VAR_POSITIONAL in kinds and not (keywords or by_name):
+        positions += unnamed
+    elif inspect.Parameter.VAR_KEYWORD in kinds:
+        keywords += [(offered[i], i) for i in unnamed]
+    return Call(function, tuple(positions), tuple(keywords))
+
+
+class _Instance:
+    """An instance of a user's class, with the hooks that Worker and Reducer have in common."""
+
+    def __init__(self, user_class: type, parameters: Parameters, context: Context, state: object) -> None:
+        self._class_name = f"{user_class.__module__}:{user_class.__qualname__}"
+        make = fit(user_class, ("parameters", "context", "state"), self._where("__init__"), by_name=True)
+        self._instance = self._guarded("__init__", make, None, parameters, context, state)
+        self._finish = self._hook("finish", ("parameters",))
+        self._close = self._hook("close", ("context",))
+
+    def finish(self, parameters: Parameters) -> None:
+        """Call ``finish``, if there is one, at the end of a scan."""
+        if self._finish is not None:
+            self._guarded("finish", self._finish, None, parameters)
+
+    def close(self, context: Context) -> None:
+        """Call ``close``, if there is one, before the process ends."""
+        if self._close is not None:
+            self._guarded("close", self._close, None, context)
+
+    def _where(self, hook: str) -> str:
+        return f"{hook} of {self._class_name}"
+
+    def _hook(self, name: str, offered: tuple[str, ...]) -> Call | None:
+        function = getattr(self._instance, name, None)
+        return None if function is None else fit(function, offered, self._where(name))
+
+    def _required_hook(self, name: str, offered: tuple[str, ...]) -> Call:
+        hook = self._hook(name, offered)
+        if hook is None:
+            raise AnalysisError(f"class {self._class_name} has no {name}({', '.join(offered[:2])})")
+        return hook
+
+    def _guarded(self, name: str, hook: Call, event_number: EventNumber | None, *offered: Any) -> Any:
+        try:
+            return hook(*offered)
+        except Exception as error:
+            raise HookError(f"{self._where(name)} failed", event_number) from error
+
+    def _seconds(self, name: str, value: object) -> float:
+        if isinstance(value, int | float) and not math.isnan(value):
+            return float(value)
+        raise HookError(f"{self._where(name)} returned {value!r:.60}, which is no number of seconds")
+
+
+class Worker(_Instance):
+    """One instance of the user's Worker class.
+
+    Raises:
+        AnalysisError: the class has no ``process_event``, or a hook requires what no hook gets.
+        HookError: the class's ``__init__`` raised; as any of the methods, when the hook raised.
+    """
+
+    def __init__(self, user_class: type, parameters: Parameters, context: Context, state: WorkerState) -> None:
+        super().__init__(user_class, parameters, context, state)
+        self.name = WorkerName(state.name)
+        self._process_event = self._required_hook("process_event", ("event", "parameters", "tick"))
+        self._get_tick_interval = self._hook("get_tick_interval", ("parameters",))
+
+    def process_event(self, event: EventData, parameters: Parameters, *, tick: bool) -> bytes | None:
+        """Return the pickle of what ``process_event`` returns, or None for None."""
+        result = self._guarded("process_event", self._process_event, event.event_number, event, parameters, tick)
+        if result is None:
+            return None
+        try:
+            return pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
+        except Exception as error:
+            kind = f"{type(result).__module__}.{type(result).__qualname__}".removeprefix("builtins.")
+            text = f"{self._where('process_event')} returned what cannot be pickled, a {kind},"
+            raise HookError(text, event.event_number) from error
+
+    def tick_interval(self, parameters: Parameters) -> float | None:
+        """Return how many seconds should pass between two ticks, None for a class that has no use for ticks."""
+        if self._get_tick_interval is None:
+            return None
+        return self._seconds(
+            "get_tick_interval", self._guarded("get_tick_interval", self._get_tick_interval, None, parameters)
+        )
+
+
+class Reducer(_Instance):
+    """One instance of the user's Reducer class; raises as `Worker` does."""
+
+    def __init__(self, user_class: type, parameters: Parameters, context: Context, state: ReducerState) -> None:
+        super().__init__(user_class, parameters, context, state)
+        self._process_result = self._required_hook("process_result", ("result", "parameters"))
+        self._timer = self._hook("timer", ("parameters",))
+
+    def process_result(self, result: ResultData, parameters: Parameters) -> None:
+        """Call ``process_result``."""
+        self._guarded("process_result", self._process_result, result.event_number, result, parameters)
+
+    def timer(self, parameters: Parameters) -> float | None:
+        """Call ``timer``; return in how many seconds it wants to be called again, None for a class that has none."""
+        if self._timer is None:
+            return None
+        return self._seconds("timer", self._guarded("timer", self._timer, None, parameters))
+
+    @property
+    def publish(self) -> Mapping[Any, Any]:
+        """What the class publishes at present."""
+        published = getattr(self._instance, "publish", None)
+        return published if isinstance(published, Mapping) else {}
+
+    @property
+    def publish_rlock(self) -> contextlib.AbstractContextManager[object] | None:
+        """What to hold while reading `publish`, if the class has it."""
+        lock: contextlib.AbstractContextManager[object] | None = getattr(self._instance, "publish_rlock", None)
+        return lock
+
+
+def unpickle(pickled: bytes, event_number: EventNumber) -> Any:
+    """Return what a worker's ``process_event`` returned.
+
+    Raises:
+        HookError: the pickle cannot be loaded here.
+    """
+    try:
+        return pickle.loads(pickled)  # noqa: S301 - made by a worker of this pipeline
+    except Exception as error:
+        raise HookError("the result of process_event cannot be unpickled", event_number) from error
+
+
+def describe_parameters(*user_classes: type) -> Descriptions:
+    """Return the parameters that the classes describe, by name.
+
+    Raises:
+        AnalysisError: ``describe_parameters`` is not static, raises, or returns anything but a list of parameters.
+        ParameterError: two classes describe the same parameter as different types.
+    """
+    described: list[Parameter[Any]] = []
+    for user_class in user_classes:
+        describe = getattr(user_class, "describe_parameters", None)
+        if describe is None:
+            continue
+        where = f"describe_parameters of {user_class.__module__}:{user_class.__qualname__}"
+        try:
+            parameters = list(describe())
+        except Exception as error:
+            raise AnalysisError(
+                f"{where} (a static method without arguments) raised {type(error).__name__}: {error}"
+            ) from error
+        for parameter in parameters:
+            if not isinstance(parameter, Parameter):
+                raise AnalysisError(
+                    f"{where} returned {parameter!r:.60}, which is none of the classes of dranspose.parameters"
+                )
+            described.append(parameter)
+    return merge_descriptions(described)

@@ -1,0 +1,41 @@
+"""Images out of the blobs that detectors send them in."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+import numpy as np
+import numpy.typing as npt
+
+from dranspose.decompression import bslz4
+from dranspose.event import Frame, frame_buffer
+
+
+def image_array(blob: Frame, shape: Sequence[int], type_name: str, compression: str) -> npt.NDArray[np.generic]:
+    """Return the image in a blob as a read-only array of the given shape and numpy type, such as ``uint16``.
+
+    An uncompressed image (``none``) is a view of the blob, one in ``bslz4`` is decompressed.
+
+    Raises:
+        ValueError: no type of numbers, no shape, or a blob that is not an image of this shape and type.
+        NotImplementedError: another compression.
+    """
+    try:
+        dtype = np.dtype(type_name)
+    except (TypeError, ValueError):
+        raise ValueError(f"{type_name!r} is no type of numbers") from None
+    if dtype.kind not in "iufcb":
+        raise ValueError(f"{type_name!r} is no type of numbers")
+    if any(length < 0 for length in shape):
+        raise ValueError(f"{list(shape)} is no shape of an image")
+    buffer = frame_buffer(blob)
+    if compression == "bslz4":
+        return bslz4(buffer, shape, dtype)
+    if compression != "none":
+        raise NotImplementedError(f"compression {compression!r}")
+    if math.prod(shape) * dtype.itemsize != len(buffer):
+        raise ValueError(f"a blob of {len(buffer)} bytes is no {type_name} image of shape {list(shape)}")
+    image = np.frombuffer(buffer, dtype).reshape(shape)
+    image.flags.writeable = False
+    return image

@@ -1,0 +1,219 @@
+"""Parameters: what an analysis class describes, their values as bytes, and versions of the whole set."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+from abc import ABC, abstractmethod
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any, ClassVar, Generic, TypeVar
+
+from dranspose.protocol import HashDigest, ParameterName, ParameterValue, WorkParameter
+
+T = TypeVar("T", int, float, str, bool, bytes)
+
+SHOWN_LENGTH = 60
+
+
+class ParameterError(ValueError):
+    """A value does not fit the type of its parameter, or descriptions contradict each other."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Parameter(ABC, Generic[T]):
+    """The description of one parameter, as the static ``describe_parameters`` of a Worker or Reducer returns it.
+
+    Raises:
+        ParameterError: the default is not of the parameter's type.
+    """
+
+    dtype: ClassVar[str]
+
+    name: str
+    description: str | None = None
+    default: T
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "default", self.from_bytes(self.to_bytes(self.default)))
+
+    def to_bytes(self, value: T) -> bytes:
+        """Return the value as it travels, its text in UTF-8."""
+        return str(value).encode()
+
+    def from_bytes(self, data: bytes) -> T:
+        """Return the value that the bytes stand for.
+
+        Raises:
+            ParameterError: the bytes do not stand for a value of this type; names parameter, type and text.
+        """
+        try:
+            return self._parse(data)
+        except ValueError:
+            shown = data[:SHOWN_LENGTH].decode(errors="backslashreplace")
+            rest = f" and {len(data) - SHOWN_LENGTH} bytes more" if len(data) > SHOWN_LENGTH else ""
+            raise ParameterError(
+                f"parameter {self.name!r} ({self.dtype}): {shown!r}{rest} is not {self.dtype}"
+            ) from None
+
+    @staticmethod
+    @abstractmethod
+    def _parse(data: bytes) -> T:
+        """Return the value, or raise ValueError."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntParameter(Parameter[int]):
+    """A whole number."""
+
+    dtype: ClassVar[str] = "int"
+    default: int = 0
+
+    @staticmethod
+    def _parse(data: bytes) -> int:
+        return int(data.decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class FloatParameter(Parameter[float]):
+    """A number in double precision."""
+
+    dtype: ClassVar[str] = "float"
+    default: float = 0.0
+
+    @staticmethod
+    def _parse(data: bytes) -> float:
+        return float(data.decode())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class StrParameter(Parameter[str]):
+    """A text."""
+
+    dtype: ClassVar[str] = "str"
+    default: str = ""
+
+    @staticmethod
+    def _parse(data: bytes) -> str:
+        return data.decode()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BoolParameter(Parameter[bool]):
+    """A switch: ``True`` or ``1``, ``False`` or ``0``, in any case."""
+
+    dtype: ClassVar[str] = "bool"
+    default: bool = False
+
+    @staticmethod
+    def _parse(data: bytes) -> bool:
+        text = data.strip().lower()
+        if text in (b"true", b"1"):
+            return True
+        if text in (b"false", b"0"):
+            return False
+        raise ValueError(text)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BinaryParameter(Parameter[bytes]):
+    """The content of a file, such as a ``.poni`` or a mask, so that workers need no access to the file."""
+
+    dtype: ClassVar[str] = "binary"
+    default: bytes = b""
+
+    def to_bytes(self, value: bytes) -> bytes:
+        """Return the content as it is."""
+        return value
+
+    @staticmethod
+    def _parse(data: bytes) -> bytes:
+        return data
+
+
+Descriptions = Mapping[ParameterName, Parameter[Any]]
+
+
+def merge_descriptions(described: Iterable[Parameter[Any]]) -> Descriptions:
+    """Return the descriptions by name; the first of several for one name counts.
+
+    Raises:
+        ParameterError: two descriptions of one name have different types.
+    """
+    merged: dict[ParameterName, Parameter[Any]] = {}
+    for description in described:
+        name = ParameterName(description.name)
+        known = merged.setdefault(name, description)
+        if known.dtype != description.dtype:
+            raise ParameterError(f"parameter {name!r} is described as {known.dtype} and as {description.dtype}")
+    return merged
+
+
+@dataclass(frozen=True, slots=True)
+class ParameterVersion:
+    """One consistent set of all parameters; a change makes a new version and leaves this one as it is."""
+
+    values: dict[ParameterName, WorkParameter]
+    hash: HashDigest
+
+    @classmethod
+    def of(cls, parameters: Iterable[WorkParameter]) -> ParameterVersion:
+        """Return the version that holds these parameters."""
+        values = {parameter.name: parameter for parameter in parameters}
+        return cls(values, parameters_hash({name: parameter.data for name, parameter in values.items()}))
+
+    def changed(self, descriptions: Descriptions, given: Mapping[ParameterName, bytes]) -> ParameterVersion:
+        """Return the version in which the given values replace those of before.
+
+        Raises:
+            ParameterError: a value does not fit its description.
+        """
+        new = {name: typed(descriptions, name, data) for name, data in given.items()}
+        return ParameterVersion.of({**self.values, **new}.values())
+
+
+class ParameterStore:
+    """The version of the parameters in force, and how to change it; safe to use from several threads.
+
+    Raises:
+        ParameterError: a given value does not fit its description.
+    """
+
+    def __init__(self, descriptions: Descriptions, given: Mapping[ParameterName, bytes]) -> None:
+        self.descriptions = descriptions
+        defaults = {name: description.to_bytes(description.default) for name, description in descriptions.items()}
+        self.version = ParameterVersion.of(()).changed(descriptions, {**defaults, **given})
+        self._changing = threading.Lock()
+
+    def get(self, name: str) -> bytes:
+        """Return the data of a parameter; raises KeyError for an unknown one."""
+        return self.version.values[ParameterName(name)].data
+
+    def set(self, name: str, data: bytes) -> None:
+        """Put a version with this value in force; raises ParameterError if the value does not fit its description."""
+        with self._changing:
+            self.version = self.version.changed(self.descriptions, {ParameterName(name): data})
+
+
+def typed(descriptions: Descriptions, name: ParameterName, data: bytes) -> WorkParameter:
+    """Return the parameter with its typed value; one that nobody describes has only its data.
+
+    Raises:
+        ParameterError: the data does not fit the description.
+    """
+    description = descriptions.get(name)
+    value: ParameterValue | None = None if description is None else description.from_bytes(data)
+    return WorkParameter(name, data, value)
+
+
+def parameters_hash(data: Mapping[ParameterName, bytes]) -> HashDigest:
+    """Return the SHA-256 over names and data in the order of names, each preceded by its length.
+
+    The same values have the same hash, whoever set them and when; no parameters have the hash of the empty string.
+    """
+    digest = hashlib.sha256()
+    for name in sorted(data):
+        for part in (name.encode(), data[name]):
+            digest.update(len(part).to_bytes(8, "big"))
+            digest.update(part)
+    return HashDigest(digest.hexdigest())

@@ -1,0 +1,344 @@
+"""Replay: an analysis over captured data in one process, with the events and hooks that it would meet live."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import itertools
+import logging
+import threading
+import time
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, closing
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from dranspose.analysis import Context, HookError, Reducer, Worker, as_class, describe_parameters, unpickle
+from dranspose.build_metadata import read_build_metadata
+from dranspose.capture import CaptureError, CaptureReader, NotACaptureError
+from dranspose.dealing import Messages, deal, merge
+from dranspose.event import EventData, ResultData
+from dranspose.parameter_file import read_parameter_file
+from dranspose.parameters import ParameterStore
+from dranspose.protocol import ParameterName, ReducerState, WorkerName, WorkerState
+from dranspose.tick import TickClock
+
+if TYPE_CHECKING:
+    from dranspose.publish.http import Server
+
+logger = logging.getLogger(__name__)
+
+AFTER_FAILED_TIMER = 1.0  # seconds to the next call
+
+Shares = list[tuple[int, EventData]]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one pass came to; an event that several workers get is one event, with a result from each of them.
+
+    ``damages`` are the captures that could not be read to their end.
+    """
+
+    events: int = 0
+    results: int = 0
+    failures: int = 0
+    seconds: float = 0.0
+    damages: list[CaptureError] = field(default_factory=list)
+
+    def __str__(self) -> str:
+        rate = self.events / self.seconds if self.seconds else 0.0
+        counts = f"{self.events} events, {self.results} results, {self.failures} failures"
+        return f"{counts} in {self.seconds:.3f} s ({rate:.0f} events/s)"
+
+
+class _Scan:
+    """One pass: instances of the classes, and what they made of the events so far."""
+
+    def __init__(
+        self, workers: Sequence[Worker], reducer: Reducer, parameters: ParameterStore, *, keep_going: bool
+    ) -> None:
+        self.tally = Tally()
+        self.workers = workers
+        self.reducer = reducer
+        self._parameters = parameters
+        self._keep_going = keep_going
+        self._clock = TickClock()
+        self._over = threading.Event()
+        self._timer = threading.Thread(target=self._call_timer, name="reducer timer", daemon=True)
+        self._timer_failure: HookError | None = None
+
+    def run(self, events: Iterable[Shares]) -> None:
+        """Process all events, with the reducer's timer beside, and finish the scan; raises HookError."""
+        started = time.perf_counter()
+        self._timer.start()
+        try:
+            for shares in events:
+                self.tally.events += 1
+                for worker, event in shares:
+                    self._call(self._process, worker, event)
+                self._check_timer()
+        finally:
+            self._over.set()
+            self._timer.join()
+        self._check_timer()
+        for node in (*self.workers, self.reducer):
+            self._call(node.finish, self._parameters.version.values)
+        self.tally.seconds = time.perf_counter() - started
+
+    def _process(self, number: int, event: EventData) -> None:
+        worker, parameters = self.workers[number], self._parameters.version
+        interval = worker.tick_interval(parameters.values)
+        tick = interval is not None and self._clock.ticks(time.monotonic(), interval)
+        pickled = worker.process_event(event, parameters.values, tick=tick)
+        if pickled is not None:
+            payload = unpickle(pickled, event.event_number)
+            result = ResultData(event.event_number, worker.name, parameters.hash, payload)
+            self.reducer.process_result(result, parameters.values)
+            self.tally.results += 1
+
+    def _call_timer(self) -> None:
+        seconds: float | None = 0.0
+        while seconds is not None and not self._over.wait(seconds):
+            try:
+                seconds = self.reducer.timer(self._parameters.version.values)
+            except HookError as error:
+                if not self._keep_going:
+                    self._timer_failure = error
+                    return
+                self._count(error)
+                seconds = AFTER_FAILED_TIMER
+
+    def _check_timer(self) -> None:
+        if self._timer_failure is not None:
+            raise self._timer_failure
+
+    def _call(self, call: Callable[..., None], *arguments: object) -> None:
+        try:
+            call(*arguments)
+        except HookError as error:
+            if not self._keep_going:
+                raise
+            self._count(error)
+
+    def _count(self, error: HookError) -> None:
+        self.tally.failures += 1
+        logger.error("%s\n%s", error, error.user_traceback())
+
+
+class Replay:
+    """An analysis and what it is replayed over; a context manager, which calls ``close`` of the classes at its end.
+
+    Instances of the classes are made anew for each `play`; their contexts live as long as the replay.
+
+    Args:
+        worker_class: the Worker class, or its path ``package.module:Class``.
+        reducer_class: the Reducer class, or its path.
+        captures: files to replay.
+        source: a class, or its path, whose ``get_source_generators()`` returns iterators of `InternalWorkerMessage`.
+        parameters: values of parameters by name.
+        nworkers: how many instances of the Worker class the events are dealt out to.
+        broadcast: give the start and end packets to every worker.
+        latency: seconds to wait before each event.
+        keep_going: count failures of the user's code and go on; else the first one ends the replay.
+
+    Raises:
+        AnalysisError: a class cannot be used.
+        ParameterError: a value does not fit its parameter.
+        ValueError: there is nothing to replay, or no worker.
+    """
+
+    def __init__(
+        self,
+        worker_class: str | type,
+        reducer_class: str | type,
+        *,
+        captures: Sequence[Path] = (),
+        source: str | type | None = None,
+        parameters: Mapping[ParameterName, bytes] | None = None,
+        nworkers: int = 2,
+        broadcast: bool = True,
+        latency: float = 0.0,
+        keep_going: bool = False,
+    ) -> None:
+        if not captures and source is None:
+            raise ValueError("there is nothing to replay: give capture files or a source class")
+        if nworkers < 1:
+            raise ValueError(f"{nworkers} workers cannot replay anything: give at least 1")
+        self._worker_class = as_class(worker_class)
+        self._reducer_class = as_class(reducer_class)
+        self._source_class = None if source is None else as_class(source)
+        self._captures = captures
+        self._readers: list[CaptureReader] = []
+        descriptions = describe_parameters(self._worker_class, self._reducer_class)
+        self.parameters = ParameterStore(descriptions, parameters or {})
+        self._broadcast = broadcast
+        self._latency = latency
+        self._keep_going = keep_going
+        self._worker_contexts: list[Context] = [{} for _ in range(nworkers)]
+        self._reducer_context: Context = {}
+        self._scan: _Scan | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._scan is not None:
+            for worker, context in zip(self._scan.workers, self._worker_contexts, strict=True):
+                worker.close(context)
+            self._scan.reducer.close(self._reducer_context)
+
+    def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
+        """Return what the reducer publishes at present, and the lock to hold while reading it."""
+        return ({}, None) if self._scan is None else (self._scan.reducer.publish, self._scan.reducer.publish_rlock)
+
+    @property
+    def size(self) -> int:
+        """How many bytes the captures have."""
+        return sum(path.stat().st_size for path in self._captures)
+
+    @property
+    def position(self) -> int:
+        """How many of these bytes have been read in this pass."""
+        return sum(reader.position for reader in self._readers)
+
+    def play(self, stop: threading.Event | None = None, on_event: Callable[[], None] = lambda: None) -> Tally:
+        """Replay everything once, to its end or until `stop` is set, and finish the scan.
+
+        Raises:
+            AnalysisError: a class lacks a hook, or a hook requires what it does not get.
+            HookError: the user's code failed.
+            NotACaptureError: a file is not a capture; nothing was replayed.
+            OSError: a file cannot be opened.
+        """
+        damages: list[CaptureError] = []
+        with ExitStack() as open_files:
+            self._readers = [open_files.enter_context(closing(CaptureReader(path))) for path in self._captures]
+            events = merge([*(_up_to_damage(reader, damages) for reader in self._readers), *self._source_messages()])
+            first = list(itertools.islice(events, 1))  # a file that is no capture is known before the user's code runs
+            self._scan = self._new_scan()
+            shares = deal(itertools.chain(first, events), len(self._worker_contexts), broadcast=self._broadcast)
+            self._scan.run(_paced(shares, stop or threading.Event(), self._latency, on_event))
+        self._scan.tally.damages += damages
+        return self._scan.tally
+
+    def _new_scan(self) -> _Scan:
+        version = importlib.metadata.version("tangods-dranspose")
+        build = read_build_metadata()
+        values = self.parameters.version.values
+        workers = []
+        for number, context in enumerate(self._worker_contexts):
+            state = WorkerState(WorkerName(f"replay-worker-{number}"), version, mapreduce_version=build)
+            workers.append(Worker(self._worker_class, values, context, state))
+        reducer_state = ReducerState("reducer", version, mapreduce_version=build)
+        reducer = Reducer(self._reducer_class, values, self._reducer_context, reducer_state)
+        return _Scan(workers, reducer, self.parameters, keep_going=self._keep_going)
+
+    def _source_messages(self) -> list[Messages]:
+        if self._source_class is None:
+            return []
+        return [iter(messages) for messages in self._source_class().get_source_generators()]
+
+
+def _up_to_damage(reader: CaptureReader, damages: list[CaptureError]) -> Messages:
+    try:
+        yield from reader
+    except NotACaptureError:
+        raise
+    except CaptureError as error:
+        damages.append(error)
+
+
+def _paced(
+    shares: Iterable[Shares], stop: threading.Event, latency: float, on_event: Callable[[], None]
+) -> Iterator[Shares]:
+    """Yield what is given until `stop` is set, each after `latency` seconds; call `on_event` when it has been used."""
+    for share in shares:
+        if stop.is_set() or (latency and stop.wait(latency)):
+            return
+        yield share
+        on_event()
+
+
+def replay(
+    wclass: str | type,
+    rclass: str | type,
+    zmq_files: Sequence[str | Path] | None = None,
+    source: str | type | None = None,
+    parameter_file: str | Path | None = None,
+    port: int | None = None,
+    stop_event: threading.Event | None = None,
+    nworkers: int = 2,
+    broadcast_first: bool = True,
+    done_event: threading.Event | None = None,
+    start_event: threading.Event | None = None,
+    latency: float | None = None,
+    *,
+    loop: bool = False,
+    keep_going: bool = False,
+) -> Tally:
+    """Replay an analysis, for tests of it; it blocks, so a test that looks at published results runs it in a thread.
+
+    Args:
+        wclass: the Worker class, or its path ``package.module:Class``.
+        rclass: the Reducer class, or its path.
+        zmq_files: captures.
+        source: a class, or its path, whose ``get_source_generators()`` returns iterators of `InternalWorkerMessage`.
+        parameter_file: values of parameters, see `read_parameter_file`.
+        port: serve what the reducer publishes, and the parameters, over HTTP on this port of the local host.
+        stop_event: ends the replay when it is set; with a port, the results are served until then.
+        nworkers: how many instances of the Worker class the events are dealt out to.
+        broadcast_first: give the start and end packets to every worker.
+        done_event: set when the scan is finished, or has failed.
+        start_event: waited for before the first event, when the results are served already.
+        latency: seconds to wait before each event.
+        loop: replay again and again until `stop_event` is set.
+        keep_going: count failures of the user's code and go on.
+
+    Returns:
+        The counts of the (last) pass.
+
+    Raises:
+        AnalysisError, ParameterError, NotACaptureError, HookError, OSError: as `Replay` and `Replay.play`.
+        CaptureError: a capture is cut off or damaged; what comes before was replayed, and the scan finished.
+    """
+    stop = stop_event or threading.Event()
+    try:
+        with ExitStack() as stack:
+            session = stack.enter_context(
+                Replay(
+                    wclass,
+                    rclass,
+                    captures=[Path(path) for path in zmq_files or ()],
+                    source=source,
+                    parameters=read_parameter_file(Path(parameter_file)) if parameter_file else None,
+                    nworkers=nworkers,
+                    broadcast=broadcast_first,
+                    latency=latency or 0.0,
+                    keep_going=keep_going,
+                )
+            )
+            if port is not None:
+                stack.enter_context(serve(session, port))
+            if start_event is not None:
+                start_event.wait()
+            tally = session.play(stop)
+            while loop and not stop.is_set():
+                tally = session.play(stop)
+            if done_event is not None:
+                done_event.set()
+            if port is not None and stop_event is not None:
+                stop_event.wait()
+    finally:
+        if done_event is not None:
+            done_event.set()
+    if tally.damages:
+        raise tally.damages[0]
+    return tally
+
+
+def serve(session: Replay, port: int) -> Server:
+    """Serve what a replay's reducer publishes, and its parameters, over HTTP on the local host; raises OSError."""
+    from dranspose.publish.http import Server  # only a replay that serves needs to load a web server
+
+    return Server(session.published, parameters=session.parameters, port=port)

@@ -1,0 +1,3 @@
+from s01_skeleton.reducer import TestReducer
+
+__all__ = ["TestReducer"]

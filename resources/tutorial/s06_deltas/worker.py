@@ -1,0 +1,3 @@
+from s04_intensity.worker import TestWorker
+
+__all__ = ["TestWorker"]

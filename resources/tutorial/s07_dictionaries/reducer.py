@@ -1,0 +1,3 @@
+from s05_results.reducer import TestReducer
+
+__all__ = ["TestReducer"]

@@ -1,0 +1,1 @@
+"""Tango devices and commands around the `dranspose` package."""
