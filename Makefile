@@ -1,0 +1,49 @@
+# Needs python3 and make; everything else goes into .venv
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+TUTORIAL := resources/tutorial
+
+.PHONY: run test lint typecheck bench clean
+
+run: $(VENV)/run.installed
+	cd $(TUTORIAL) && ../../$(BIN)/dranspose replay -w s12_poni.worker:TestWorker -r s12_poni.reducer:TestReducer \
+		-f data/dump_xrd.cbors -p s12_poni/parameters.json
+	cd $(TUTORIAL) && ../../$(BIN)/python plot.py output/xrd_processed.h5 output/xrd_processed.png
+	@echo "results:         $(TUTORIAL)/output/xrd_processed.h5"
+	@echo "diffractograms:  $(TUTORIAL)/output/xrd_processed.png"
+
+test: $(VENV)/dev.installed
+	$(BIN)/python -m pytest
+
+lint: $(VENV)/dev.installed
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/lint-imports
+
+typecheck: $(VENV)/dev.installed
+	$(BIN)/mypy
+
+bench: $(VENV)/bench.installed
+	$(BIN)/python tests/benchmarks/run.py $(if $(PEER),--peer $(PEER))
+
+clean:
+	rm -rf $(VENV)
+
+$(VENV)/pip.installed:
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --upgrade pip
+	touch $@
+
+$(VENV)/run.installed: pyproject.toml $(VENV)/pip.installed
+	$(BIN)/python -m pip install --quiet --editable . --group plot
+	touch $@
+
+$(VENV)/dev.installed: pyproject.toml $(VENV)/pip.installed
+	$(BIN)/python -m pip install --quiet --editable . --group dev
+	touch $@
+
+$(VENV)/bench.installed: pyproject.toml $(VENV)/pip.installed
+	$(BIN)/python -m pip install --quiet --editable . --group bench
+	touch $@
