@@ -4,6 +4,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 TUTORIAL := resources/tutorial
+OTHER_VERSIONS := $(addprefix $(VENV)/,h5pyd-0.18.0 h5pyd-0.24.0 cbor2-5.6.5 cbor2-5.9.0)
 
 .PHONY: run test lint typecheck bench clean
 
@@ -40,9 +41,16 @@ $(VENV)/run.installed: pyproject.toml $(VENV)/pip.installed
 	$(BIN)/python -m pip install --quiet --editable . --group plot
 	touch $@
 
-$(VENV)/dev.installed: pyproject.toml $(VENV)/pip.installed
+$(VENV)/dev.installed: pyproject.toml $(VENV)/pip.installed $(OTHER_VERSIONS)
 	$(BIN)/python -m pip install --quiet --editable . --group dev
 	touch $@
+
+# Old and new releases of what users have, beside the installed one, for tests in processes of their own
+$(VENV)/h5pyd-%: $(VENV)/pip.installed
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ h5pyd==$*
+
+$(VENV)/cbor2-%: $(VENV)/pip.installed
+	$(BIN)/python -m pip install --quiet --no-deps --target $@ cbor2==$*
 
 $(VENV)/bench.installed: pyproject.toml $(VENV)/pip.installed
 	$(BIN)/python -m pip install --quiet --editable . --group bench

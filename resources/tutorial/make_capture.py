@@ -22,7 +22,8 @@ def rings(phase: float) -> np.ndarray:
 
 def series() -> list[list[bytes]]:
     """Return the frames of each packet of the series."""
-    packets: list[list[bytes]] = [[json.dumps({"htype": "header", "filename": "output/xrd.h5", "msg_number": 0}).encode()]]
+    start = {"htype": "header", "filename": "output/xrd.h5", "msg_number": 0}
+    packets = [[json.dumps(start).encode()]]
     for frame in range(IMAGES):
         header = {
             "htype": "image",

@@ -1,4 +1,4 @@
-import os
+from pathlib import Path
 
 import h5py
 import numpy as np
@@ -25,11 +25,11 @@ class TestReducer:
             self._fh.close()
 
     def _open(self, start, parameters):
-        name, ext = os.path.splitext(start.filename)
-        dest_filename = f"{name}_processed{ext}"
-        os.makedirs(os.path.dirname(dest_filename), exist_ok=True)
+        raw = Path(start.filename)
+        processed = raw.with_name(f"{raw.stem}_processed{raw.suffix}")
+        processed.parent.mkdir(parents=True, exist_ok=True)
         bins = len(start.radial_axis)
-        self._fh = h5py.File(dest_filename, "w")
+        self._fh = h5py.File(processed, "w")
         self._fh.create_dataset("reduced", (0,), maxshape=(None,), dtype=np.float32)
         self._fh.create_dataset("I", (0, bins), maxshape=(None, bins), dtype=np.float32)
         self._fh.create_dataset("radial_axis", data=start.radial_axis)
