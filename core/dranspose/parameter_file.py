@@ -1,4 +1,8 @@
-"""Files of parameter values: a list of ``{"name": text, "data": text or bytes}`` as JSON, CBOR or pickle."""
+"""Files of parameter values: a list of ``{"name": text, "data": text or bytes}`` as JSON, CBOR or pickle.
+
+An entry may have ``"file": path`` in the place of its data: the value is what that file contains. The path is relative
+to the folder of the parameter file.
+"""
 
 from __future__ import annotations
 
@@ -9,16 +13,17 @@ from pathlib import Path
 
 import cbor2
 
+from dranspose import restricted_pickle
 from dranspose.parameters import ParameterError
 from dranspose.protocol import ParameterName
-from dranspose.restricted_pickle import RestrictedUnpickler
 
 
 def read_parameter_file(path: Path) -> dict[ParameterName, bytes]:
     """Return the values of a parameter file by name.
 
     Raises:
-        ParameterError: the file is in none of the formats, or an entry is not a name with text or bytes.
+        ParameterError: the file is in none of the formats, or an entry is not a name with text, bytes or a file that
+            can be read.
         OSError: the file cannot be read.
     """
     try:
@@ -29,17 +34,32 @@ def read_parameter_file(path: Path) -> dict[ParameterName, bytes]:
         raise ParameterError(f'{path}: a parameter file is a list of {{"name": ..., "data": ...}}')
     values: dict[ParameterName, bytes] = {}
     for number, entry in enumerate(entries):
-        name, data = (entry.get("name"), entry.get("data")) if isinstance(entry, Mapping) else (None, None)
+        name = entry.get("name") if isinstance(entry, Mapping) else None
         if not isinstance(name, str):
-            raise ParameterError(f"{path}: entry {number} has no name: {entry!r:.80}")
-        if isinstance(data, str):
-            data = data.encode()
-        if not isinstance(data, bytes):
-            raise ParameterError(f'{path}: parameter {name!r} needs its data as text, such as "3", not {data!r:.80}')
+            raise ParameterError(f"{path}: entry {number} has no name")
         if name in values:
             raise ParameterError(f"{path}: parameter {name!r} stands there twice")
-        values[ParameterName(name)] = data
+        try:
+            values[ParameterName(name)] = _data(entry, path.parent)
+        except (OSError, ValueError) as error:
+            raise ParameterError(f"{path}: parameter {name!r}: {error}") from None
     return values
+
+
+def _data(entry: Mapping[str, object], folder: Path) -> bytes:
+    match entry:
+        case {"data": _, "file": _}:
+            raise ValueError("it has both data and a file")
+        case {"file": str(file)}:
+            return (folder / file).read_bytes()
+        case {"data": str(text)}:
+            return text.encode()
+        case {"data": bytes(data)}:
+            return data
+        case {"data": other} | {"file": other}:
+            raise ValueError(f'it needs its data or its file as text, such as "3", not as {type(other).__name__}')
+        case _:
+            raise ValueError("it has neither data nor a file")
 
 
 def _decode(content: bytes) -> object:
@@ -49,7 +69,7 @@ def _decode(content: bytes) -> object:
         return _decode_binary(content)
     try:
         return json.loads(text)
-    except json.JSONDecodeError as error:
+    except (ValueError, RecursionError) as error:
         raise ValueError(f"not JSON: {error}") from None
 
 
@@ -57,7 +77,7 @@ def _decode_binary(content: bytes) -> object:
     # Pickles since protocol 2 begin with 0x80 and the protocol's number; in CBOR 0x80 is an empty list, at its end
     if content[:1] == b"\x80" and len(content) > 1:
         try:
-            return RestrictedUnpickler(io.BytesIO(content), {}).load()
+            return restricted_pickle.load(io.BytesIO(content), {})
         except Exception as error:  # noqa: BLE001 - a damaged pickle raises whatever it stumbles over
             raise ValueError(f"not a pickle of text and bytes only: {error}") from None
     try:

@@ -35,7 +35,13 @@ class Parameter(ABC, Generic[T]):
     default: T
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "default", self.from_bytes(self.to_bytes(self.default)))
+        try:
+            data = self.to_bytes(self.default)
+        except (AttributeError, TypeError, UnicodeEncodeError):
+            raise ParameterError(
+                f"parameter {self.name!r} ({self.dtype}): the default {self.default!r:.80} is not {self.dtype}"
+            ) from None
+        object.__setattr__(self, "default", self.from_bytes(data))
 
     def to_bytes(self, value: T) -> bytes:
         """Return the value as it travels, its text in UTF-8."""
@@ -93,6 +99,10 @@ class StrParameter(Parameter[str]):
     dtype: ClassVar[str] = "str"
     default: str = ""
 
+    def to_bytes(self, value: str) -> bytes:
+        """Return the text in UTF-8."""
+        return value.encode()
+
     @staticmethod
     def _parse(data: bytes) -> str:
         return data.decode()
@@ -124,7 +134,7 @@ class BinaryParameter(Parameter[bytes]):
 
     def to_bytes(self, value: bytes) -> bytes:
         """Return the content as it is."""
-        return value
+        return bytes(memoryview(value))
 
     @staticmethod
     def _parse(data: bytes) -> bytes:
@@ -194,6 +204,18 @@ class ParameterStore:
         with self._changing:
             self.version = self.version.changed(self.descriptions, {ParameterName(name): data})
 
+    def describe(self) -> list[dict[str, str | None]]:
+        """Return name, type, description and default (as text; None of a binary one) of each that a class describes."""
+        return [
+            {
+                "name": name,
+                "dtype": parameter.dtype,
+                "description": parameter.description,
+                "default": None if isinstance(parameter, BinaryParameter) else str(parameter.default),
+            }
+            for name, parameter in sorted(self.descriptions.items())
+        ]
+
 
 def typed(descriptions: Descriptions, name: ParameterName, data: bytes) -> WorkParameter:
     """Return the parameter with its typed value; one that nobody describes has only its data.
@@ -213,7 +235,7 @@ def parameters_hash(data: Mapping[ParameterName, bytes]) -> HashDigest:
     """
     digest = hashlib.sha256()
     for name in sorted(data):
-        for part in (name.encode(), data[name]):
+        for part in (name.encode(errors="surrogatepass"), data[name]):
             digest.update(len(part).to_bytes(8, "big"))
             digest.update(part)
     return HashDigest(digest.hexdigest())

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextvars
 import importlib.metadata
 import itertools
 import logging
@@ -13,11 +14,20 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
-from dranspose.analysis import Context, HookError, Reducer, Worker, as_class, describe_parameters, unpickle
+from dranspose.analysis import (
+    Context,
+    Reducer,
+    UserCodeError,
+    Worker,
+    as_class,
+    describe_parameters,
+    source_messages,
+    unpickle,
+)
 from dranspose.build_metadata import read_build_metadata
 from dranspose.capture import CaptureError, CaptureReader, NotACaptureError
 from dranspose.dealing import Messages, deal, merge
-from dranspose.event import EventData, ResultData
+from dranspose.event import EventData, InternalWorkerMessage, ResultData
 from dranspose.parameter_file import read_parameter_file
 from dranspose.parameters import ParameterStore
 from dranspose.protocol import ParameterName, ReducerState, WorkerName, WorkerState
@@ -31,20 +41,21 @@ logger = logging.getLogger(__name__)
 AFTER_FAILED_TIMER = 1.0  # seconds to the next call
 
 Shares = list[tuple[int, EventData]]
+Damage = CaptureError | UserCodeError
 
 
 @dataclass(slots=True)
 class Tally:
     """What one pass came to; an event that several workers get is one event, with a result from each of them.
 
-    ``damages`` are the captures that could not be read to their end.
+    ``damages`` tell which inputs could not be read to their end.
     """
 
     events: int = 0
     results: int = 0
     failures: int = 0
     seconds: float = 0.0
-    damages: list[CaptureError] = field(default_factory=list)
+    damages: list[Damage] = field(default_factory=list)
 
     def __str__(self) -> str:
         rate = self.events / self.seconds if self.seconds else 0.0
@@ -65,25 +76,37 @@ class _Scan:
         self._keep_going = keep_going
         self._clock = TickClock()
         self._over = threading.Event()
-        self._timer = threading.Thread(target=self._call_timer, name="reducer timer", daemon=True)
-        self._timer_failure: HookError | None = None
+        # the timer prints as the main thread does: numpy keeps its print options in the context
+        run_in_context = contextvars.copy_context().run
+        self._timer = threading.Thread(
+            target=run_in_context, args=[self._call_timer], name="reducer timer", daemon=True
+        )
+        self._timer_failure: UserCodeError | None = None
 
     def run(self, events: Iterable[Shares]) -> None:
-        """Process all events, with the reducer's timer beside, and finish the scan; raises HookError."""
+        """Process all events, with the reducer's timer beside, and finish the scan; raises UserCodeError."""
         started = time.perf_counter()
         self._timer.start()
         try:
             for shares in events:
                 self.tally.events += 1
                 for worker, event in shares:
-                    self._call(self._process, worker, event)
-                self._check_timer()
+                    try:
+                        self._process(worker, event)
+                    except UserCodeError as error:
+                        self._tolerate(error)
+                if self._timer_failure is not None:
+                    break
         finally:
             self._over.set()
             self._timer.join()
-        self._check_timer()
+        if self._timer_failure is not None:
+            raise self._timer_failure
         for node in (*self.workers, self.reducer):
-            self._call(node.finish, self._parameters.version.values)
+            try:
+                node.finish(self._parameters.version.values)
+            except UserCodeError as error:
+                self._tolerate(error)
         self.tally.seconds = time.perf_counter() - started
 
     def _process(self, number: int, event: EventData) -> None:
@@ -99,31 +122,28 @@ class _Scan:
 
     def _call_timer(self) -> None:
         seconds: float | None = 0.0
-        while seconds is not None and not self._over.wait(seconds):
+        while seconds is not None and not self._over.wait(min(seconds, threading.TIMEOUT_MAX)):
             try:
                 seconds = self.reducer.timer(self._parameters.version.values)
-            except HookError as error:
+            except UserCodeError as error:
                 if not self._keep_going:
                     self._timer_failure = error
                     return
                 self._count(error)
                 seconds = AFTER_FAILED_TIMER
 
-    def _check_timer(self) -> None:
-        if self._timer_failure is not None:
-            raise self._timer_failure
+    def _tolerate(self, error: UserCodeError) -> None:
+        if not self._keep_going:
+            raise error
+        self._count(error)
 
-    def _call(self, call: Callable[..., None], *arguments: object) -> None:
-        try:
-            call(*arguments)
-        except HookError as error:
-            if not self._keep_going:
-                raise
-            self._count(error)
-
-    def _count(self, error: HookError) -> None:
+    def _count(self, error: UserCodeError) -> None:
         self.tally.failures += 1
-        logger.error("%s\n%s", error, error.user_traceback())
+        _log(error)
+
+
+def _log(error: UserCodeError) -> None:
+    logger.error("%s\n%s", error, error.user_traceback())
 
 
 class Replay:
@@ -144,6 +164,7 @@ class Replay:
 
     Raises:
         AnalysisError: a class cannot be used.
+        UserCodeError: a module cannot be imported, or ``describe_parameters`` fails.
         ParameterError: a value does not fit its parameter.
         ValueError: there is nothing to replay, or no worker.
     """
@@ -182,11 +203,19 @@ class Replay:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(self, *exception: object) -> None:
-        if self._scan is not None:
-            for worker, context in zip(self._scan.workers, self._worker_contexts, strict=True):
-                worker.close(context)
-            self._scan.reducer.close(self._reducer_context)
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        if self._scan is None:
+            return
+        first_failure: UserCodeError | None = None
+        nodes = (*self._scan.workers, self._scan.reducer)
+        for node, context in zip(nodes, (*self._worker_contexts, self._reducer_context), strict=True):
+            try:
+                node.close(context)
+            except UserCodeError as error:
+                _log(error)
+                first_failure = first_failure or error
+        if first_failure is not None and kind is None:
+            raise first_failure
 
     def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
         """Return what the reducer publishes at present, and the lock to hold while reading it."""
@@ -207,14 +236,18 @@ class Replay:
 
         Raises:
             AnalysisError: a class lacks a hook, or a hook requires what it does not get.
-            HookError: the user's code failed.
+            UserCodeError: the user's code failed.
             NotACaptureError: a file is not a capture; nothing was replayed.
+            JoinError: two inputs have the same stream.
             OSError: a file cannot be opened.
         """
-        damages: list[CaptureError] = []
+        damages: list[Damage] = []
         with ExitStack() as open_files:
             self._readers = [open_files.enter_context(closing(CaptureReader(path))) for path in self._captures]
-            events = merge([*(_up_to_damage(reader, damages) for reader in self._readers), *self._source_messages()])
+            inputs: list[Iterable[InternalWorkerMessage]] = [*self._readers]
+            if self._source_class is not None:
+                inputs += source_messages(self._source_class)
+            events = merge(_up_to_damage(messages, damages) for messages in inputs)
             first = list(itertools.islice(events, 1))  # a file that is no capture is known before the user's code runs
             self._scan = self._new_scan()
             shares = deal(itertools.chain(first, events), len(self._worker_contexts), broadcast=self._broadcast)
@@ -234,18 +267,13 @@ class Replay:
         reducer = Reducer(self._reducer_class, values, self._reducer_context, reducer_state)
         return _Scan(workers, reducer, self.parameters, keep_going=self._keep_going)
 
-    def _source_messages(self) -> list[Messages]:
-        if self._source_class is None:
-            return []
-        return [iter(messages) for messages in self._source_class().get_source_generators()]
 
-
-def _up_to_damage(reader: CaptureReader, damages: list[CaptureError]) -> Messages:
+def _up_to_damage(messages: Iterable[InternalWorkerMessage], damages: list[Damage]) -> Messages:
     try:
-        yield from reader
+        yield from messages
     except NotACaptureError:
         raise
-    except CaptureError as error:
+    except (CaptureError, UserCodeError) as error:
         damages.append(error)
 
 
@@ -299,8 +327,10 @@ def replay(
         The counts of the (last) pass.
 
     Raises:
-        AnalysisError, ParameterError, NotACaptureError, HookError, OSError: as `Replay` and `Replay.play`.
-        CaptureError: a capture is cut off or damaged; what comes before was replayed, and the scan finished.
+        AnalysisError, ParameterError, ValueError, NotACaptureError, UserCodeError, JoinError, OSError: as `Replay` and
+            `Replay.play`.
+        CaptureError: a capture is cut off or damaged; what comes before was replayed, and the scan finished, as also
+            before the UserCodeError of a source.
     """
     stop = stop_event or threading.Event()
     try:

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import reprlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -53,6 +53,25 @@ class Recipients(NamedTuple):
     broadcasts: tuple[Tags, ...]
 
 
+class Run(NamedTuple):
+    """The virtual workers first..stop-1, of which each has the next ``batch`` events from ``event`` on.
+
+    ``end`` - 1 is the last event: the last virtual worker may have fewer. A virtual worker that has events of others
+    between its own is a run by itself.
+    """
+
+    first: int
+    stop: int
+    event: int
+    batch: int
+    end: int
+
+    @property
+    def scattered(self) -> bool:
+        """Whether events of others lie between those of the run."""
+        return self.end - self.event > (self.stop - self.first) * self.batch
+
+
 class Routes(NamedTuple):
     """Events with their recipients: ``codes[offsets[i]:offsets[i + 1]]`` (see the module) belong to ``events[i]``.
 
@@ -78,6 +97,9 @@ class Routes(NamedTuple):
 
 
 NOWHERE = Routes.of([], [0], [])
+
+_AT_ONCE = 4096
+"""How many numbers of a part are made Python's integers at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,6 +170,28 @@ class _UniformPart:
         """Return the number of a virtual worker's tag set."""
         return self.tags
 
+    def runs(self, tags: int) -> Iterator[Run]:
+        """Yield the virtual workers that have the tag set of this number, ascending."""
+        if tags == self.tags and self.events:
+            yield Run(0, self.virtual_workers, 0, self.batch, self.events)
+
+    def broadcasts(self, tags: int) -> Iterator[int]:
+        """Yield the events with a frame for every worker that has the tags of this number, ascending."""
+        return iter(())
+
+    def without_parties(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges of events that have neither virtual workers nor broadcasts, ascending."""
+        return iter(())
+
+    def plain_stop(self, event: int) -> int:
+        """Return the first event from this one on that has several parties or a broadcast; if none has, the end."""
+        return self.events
+
+    def virtual_workers_in(self, first: int, stop: int) -> list[tuple[int, int]]:
+        """Return the virtual workers in the events first..stop-1, each with the first of its events there."""
+        workers = range(first // self.batch, -(-stop // self.batch))
+        return [(worker, max(first, worker * self.batch)) for worker in workers]
+
     def minimum_workers(self) -> dict[int, int]:
         """Return the largest number of virtual workers in one event, by the number of their tag set."""
         return {self.tags: min(self.events, 1)}
@@ -171,6 +215,7 @@ class _DensePart:
     ``constraints`` int64 (V,): the label that each virtual worker has in the map's JSON.
     ``worker_tags`` int32 (V,): the number of each virtual worker's tag set.
     ``all_streams``: the parties of each event, int32; events without any are left out.
+    ``shared`` int32: the events with several parties or a broadcast.
     ``worker_events[worker_offsets[w]:worker_offsets[w + 1]]`` int32: the events of virtual worker w.
     """
 
@@ -179,6 +224,7 @@ class _DensePart:
     constraints: Integers
     worker_tags: Integers
     all_streams: Routes
+    shared: Integers
     worker_offsets: Integers
     worker_events: Integers
 
@@ -195,11 +241,12 @@ class _DensePart:
         codes -= 2**31
         found, starts = np.unique(at, return_index=True)
         all_streams = Routes.of(found, np.append(starts, len(at)), codes)
+        shared = all_streams.events[(np.diff(all_streams.offsets) > 1) | (codes[starts] < 0)]
         at, codes = at[codes >= 0], codes[codes >= 0]
         by_worker = np.argsort(codes, kind="stable")
         worker_offsets = np.searchsorted(codes[by_worker], np.arange(len(constraints) + 1))
         worker_events = at[by_worker].astype(np.int32)
-        return cls(events, streams, constraints, worker_tags, all_streams, worker_offsets, worker_events)
+        return cls(events, streams, constraints, worker_tags, all_streams, shared, worker_offsets, worker_events)
 
     @classmethod
     def from_json(cls, name: str, part: dict[str, Any], numbers: dict[Tags, int]) -> _DensePart:
@@ -291,6 +338,36 @@ class _DensePart:
 
     def tags_of(self, worker: int) -> int:
         return int(self.worker_tags[worker])
+
+    def runs(self, tags: int) -> Iterator[Run]:
+        for begin in range(0, len(self.worker_tags), _AT_ONCE):
+            workers = begin + np.flatnonzero(self.worker_tags[begin : begin + _AT_ONCE] == tags)
+            starts, stops = self.worker_offsets[workers], self.worker_offsets[workers + 1]
+            firsts, lasts = self.worker_events[starts], self.worker_events[stops - 1]
+            columns = (workers, workers + 1, firsts, stops - starts, lasts + 1)
+            yield from map(Run._make, zip(*(column.tolist() for column in columns), strict=True))
+
+    def broadcasts(self, tags: int) -> Iterator[int]:
+        events, offsets, codes = self.all_streams
+        found = np.flatnonzero(codes == -1 - tags)
+        for begin in range(0, len(found), _AT_ONCE):
+            rows = np.searchsorted(offsets, found[begin : begin + _AT_ONCE], "right") - 1
+            yield from events[rows].tolist()
+
+    def without_parties(self) -> Iterator[tuple[int, int]]:
+        around = np.concatenate([[-1], self.all_streams.events, [self.events]])
+        for i in np.flatnonzero(np.diff(around) > 1):
+            yield int(around[i]) + 1, int(around[i + 1])
+
+    def plain_stop(self, event: int) -> int:
+        i = bisect_left(self.shared, event)
+        return int(self.shared[i]) if i < len(self.shared) else self.events
+
+    def virtual_workers_in(self, first: int, stop: int) -> list[tuple[int, int]]:
+        events, offsets, codes = self.routes(None, first, stop)
+        workers, at = np.unique(codes, return_index=True)
+        rows = np.searchsorted(offsets, at[workers >= 0], "right") - 1
+        return list(zip(workers[workers >= 0].tolist(), events[rows].tolist(), strict=True))
 
     def minimum_workers(self) -> dict[int, int]:
         _, offsets, codes = self.all_streams
@@ -457,12 +534,11 @@ class TriggerMap:
         if stream is not None and stream not in self._first_frames:
             raise KeyError(stream)
         events, lengths, codes = [np.empty(0, np.int64)], [np.empty(0, np.int64)], [np.empty(0, np.int64)]
-        for i in range(bisect_right(self._first_events, first) - 1, bisect_left(self._first_events, stop)):
-            part, before = self._parts[self.sequence[i]], int(self._first_events[i])
+        for part, before, workers in self._occurrences(first, stop):
             piece = part.routes(stream, max(first - before, 0), min(stop - before, part.events))
-            events.append(piece.events + self._first_events[i])
+            events.append(piece.events.astype(np.int64) + before)
             lengths.append(np.diff(piece.offsets))
-            codes.append(np.where(piece.codes < 0, piece.codes, piece.codes + self._first_workers[i]))
+            codes.append(np.where(piece.codes < 0, piece.codes, piece.codes.astype(np.int64) + workers))
         offsets = np.append(0, np.cumsum(np.concatenate(lengths)))
         return Routes(np.concatenate(events), offsets, np.concatenate(codes))
 
@@ -483,6 +559,48 @@ class TriggerMap:
         """Return the tags that a worker must have to serve a virtual worker."""
         _, part, local = self._locate(virtual_worker, self._first_workers, "virtual worker")
         return self.tag_sets[part.tags_of(local)]
+
+    def runs(self, tags: Tags) -> Iterator[Run]:
+        """Yield the virtual workers that have exactly this one of the map's tag sets, ascending."""
+        index = self.tag_sets.index(tags)
+        for part, events, workers in self._occurrences():
+            for first, stop, event, batch, end in part.runs(index):
+                yield Run(workers + first, workers + stop, events + event, batch, events + end)
+
+    def broadcasts(self, tags: Tags) -> Iterator[int]:
+        """Yield the events with a broadcast to this one of the map's tag sets, ascending."""
+        index = self.tag_sets.index(tags)
+        for part, events, _ in self._occurrences():
+            for event in part.broadcasts(index):
+                yield events + event
+
+    def without_parties(self) -> Iterator[tuple[int, int]]:
+        """Yield the ranges (first, stop) of events without parties, ascending."""
+        for part, events, _ in self._occurrences():
+            for first, stop in part.without_parties():
+                yield events + first, events + stop
+
+    def plain_stop(self, event: int) -> int:
+        """Return where the plain events from this one on stop: those with one virtual worker or nobody as party.
+
+        That is the event itself if it has several parties or a broadcast, and at the latest the end of its part.
+        """
+        occurrence, part, local = self._locate(event, self._first_events, "event")
+        return int(self._first_events[occurrence]) + part.plain_stop(local)
+
+    def virtual_workers_in(self, first: int, stop: int) -> list[tuple[int, int]]:
+        """Return the virtual workers in the events first..stop-1, each with the first of its events there."""
+        found = []
+        for part, events, workers in self._occurrences(first, stop):
+            inside = part.virtual_workers_in(max(first - events, 0), min(stop - events, part.events))
+            found += [(workers + worker, events + event) for worker, event in inside]
+        return found
+
+    @property
+    def end_event(self) -> int | None:
+        """The event of the end packets; None if the map was not wrapped."""
+        wrapped = len(self.sequence) > 0 and list(self.parts)[self.sequence[-1]] == START_AND_END
+        return self.total_events - 1 if wrapped else None
 
     def frames_before(self, stream: StreamName, event: int) -> int:
         """Return how many frames a stream has before an event; before ``total_events``: in the whole scan."""
@@ -533,6 +651,12 @@ class TriggerMap:
     def _sums(self, counts: Iterable[int]) -> Integers:
         """Return how much of what each part has so many of comes before each occurrence, and lastly the total."""
         return np.append(0, np.cumsum(np.fromiter(counts, np.int64)[self.sequence]))
+
+    def _occurrences(self, first: int = 0, stop: int = LIMIT) -> Iterator[tuple[Part, int, int]]:
+        """Yield the parts with events in first..stop-1, and how many events and virtual workers come before each."""
+        end = min(bisect_left(self._first_events, stop), len(self.sequence))
+        for i in range(bisect_right(self._first_events, first) - 1, end):
+            yield self._parts[self.sequence[i]], int(self._first_events[i]), int(self._first_workers[i])
 
     def _locate(self, number: int, firsts: Integers, what: str) -> tuple[int, Part, int]:
         """Return the occurrence that a scan-wide number belongs to, its part, and the number within it."""

@@ -19,7 +19,7 @@ def main(processed: Path, picture: Path) -> None:
     for event in range(1, len(intensities)):  # event 0 is the start of the series
         axes.plot(q, intensities[event], "o-", color=colours(event / len(intensities)), label=f"event {event}")
     axes.set(xlabel="q (1/Å)", ylabel="mean intensity (counts)", title=processed.name)
-    axes.legend()
+    figure.legend(loc="outside right upper")
     figure.savefig(picture, dpi=120)
 
 

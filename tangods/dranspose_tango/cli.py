@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import logging
+import math
 import os
 import signal
 import sys
@@ -28,7 +29,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     _add_replay(commands)
     options = parser.parse_args(arguments)
-    level = os.environ.get("LOG_LEVEL", "INFO").upper()
+    level = (os.environ.get("LOG_LEVEL") or "INFO").upper()
     if level not in logging.getLevelNamesMapping():
         parser.error(f"LOG_LEVEL is {level}: set it to one of {', '.join(logging.getLevelNamesMapping())}")
     logging.basicConfig(level=level)
@@ -60,30 +61,48 @@ def _add_replay(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -
         "-s", "--source", metavar="MODULE:CLASS", help="a class that makes the messages, instead of captures"
     )
     add("-p", "--parameters", type=Path, metavar="FILE", help="values of parameters: JSON, CBOR or pickle")
-    add("--port", type=int, help="serve published results and parameters over HTTP on this port of the local host")
+    add(
+        "--port",
+        type=_number(int, 0, 65535),
+        help="serve published results and parameters over HTTP on this port of the local host",
+    )
     add("--keep-alive", action="store_true", help="after the end, go on serving until Ctrl-C")
     add(
         "--nworkers",
-        type=_positive,
+        type=_number(int, 1),
         default=2,
         metavar="N",
         help="instances of the Worker class (default: %(default)s)",
     )
     add("--loop", action="store_true", help="replay again and again until Ctrl-C")
-    add("--latency", type=float, default=0.0, metavar="SECONDS", help="time to wait before each event")
+    add(
+        "--latency",
+        type=_number(float, 0, threading.TIMEOUT_MAX),
+        default=0.0,
+        metavar="SECONDS",
+        help="time to wait before each event",
+    )
     add("--keep-going", action="store_true", help="count failures of the analysis and go on")
     add("--no-progress", action="store_true", help="show no progress bar, which only a terminal gets anyway")
 
 
-def _positive(text: str) -> int:
-    number = int(text)
-    if number < 1:
-        raise argparse.ArgumentTypeError(f"{number} is less than 1")
-    return number
+def _number(kind: type[float], least: float, most: float = math.inf) -> Callable[[str], float]:
+    def parse(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = math.nan
+        if not least <= value <= most:
+            raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} from {least} to {most}")
+        return value
+
+    return parse
 
 
 def _replay(options: argparse.Namespace) -> int:
-    from dranspose.analysis import AnalysisError, HookError
+    import numpy as np
+
+    from dranspose.analysis import AnalysisError, UserCodeError
     from dranspose.capture import CaptureError
     from dranspose.event import JoinError
     from dranspose.parameter_file import read_parameter_file
@@ -94,6 +113,8 @@ def _replay(options: argparse.Namespace) -> int:
     try:
         with ExitStack() as stack:
             stop = stack.enter_context(_stopped_by_signals())
+            # numpy 2 writes np.float64(9.5) for a scalar; the number alone is what a log line is read for
+            stack.enter_context(np.printoptions(legacy="1.25"))
             replay = stack.enter_context(
                 Replay(
                     options.workerclass,
@@ -124,17 +145,17 @@ def _replay(options: argparse.Namespace) -> int:
                 stop.wait()
             elif stop.is_set() and not options.loop:
                 status = INTERRUPTED
-    except HookError as error:
-        sys.stderr.write(error.user_traceback())
-        _complain(error)
-        return FAILED
-    except (AnalysisError, CaptureError, JoinError, OSError, ParameterError) as error:
+    except (AnalysisError, CaptureError, JoinError, OSError, ParameterError, UserCodeError) as error:
         _complain(error)
         return FAILED
     return status
 
 
 def _complain(error: Exception) -> None:
+    from dranspose.analysis import UserCodeError
+
+    if isinstance(error, UserCodeError):
+        sys.stderr.write(error.user_traceback())
     sys.stderr.write(f"dranspose replay: {error}\n")
 
 
@@ -150,7 +171,8 @@ def _stopped_by_signals() -> Iterator[threading.Event]:
 
     def handle(_number: int, _frame: object) -> None:
         restore()
-        stop.set()
+        # in a thread, because the wait that the signal interrupts may hold the lock that setting the event takes
+        threading.Thread(target=stop.set, daemon=True).start()
 
     for number in before:
         signal.signal(number, handle)

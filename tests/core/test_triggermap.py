@@ -88,6 +88,32 @@ def assert_means(trigger_map: TriggerMap, model: Expanded) -> None:
         with pytest.raises(IndexError, match=stream):
             trigger_map.event_of(stream, len(events))
 
+    for tags in model.tags:
+        mine = []
+        for run in trigger_map.runs(tags):
+            events = [list(trigger_map.events_of(worker)) for worker in range(run.first, run.stop)]
+            between = list(range(run.event, run.end))
+            assert run.scattered == (sorted(e for of_one in events for e in of_one) != between)
+            assert (events[0][0], events[-1][-1]) == (run.event, run.end - 1)
+            if not run.scattered:
+                assert events == [between[i : i + run.batch] for i in range(0, len(between), run.batch)]
+            mine += range(run.first, run.stop)
+        assert mine == [worker for worker, theirs in enumerate(model.worker_tags) if theirs == tags]
+        broadcasts = [event for event, (_, to_all) in enumerate(parties) if tags in to_all]
+        assert list(trigger_map.broadcasts(tags)) == broadcasts
+
+    nobodys = [event for first, stop in trigger_map.without_parties() for event in range(first, stop)]
+    assert nobodys == [event for event in range(total) if parties[event] == (set(), set())]
+    for event in range(total):
+        plain = list(range(event, trigger_map.plain_stop(event)))
+        assert all(len(workers) <= 1 and not broadcasts for workers, broadcasts in (parties[e] for e in plain))
+        assert plain or parties[event][1] or len(parties[event][0]) > 1
+    for first, stop in ((0, total), (total // 3, total - total // 3), (total, total)):
+        found: dict[int, int] = {}
+        for event in range(first, stop):
+            found |= {worker: event for worker in parties[event][0] if worker not in found}
+        assert dict(trigger_map.virtual_workers_in(first, stop)) == found
+
     least = {
         tags: max((sum(model.worker_tags[w] == tags for w in workers) for workers, _ in parties), default=0)
         for tags in model.tags
@@ -101,6 +127,13 @@ def test_every_query_answers_as_the_map_written_out(document: dict[str, Any], wr
     assert_means(trigger_map, model)
     assert_means(TriggerMap.from_message(cbor2.loads(cbor2.dumps(trigger_map.to_message()))), model)
     assert_means(unwrapped(json.loads(json.dumps(trigger_map.to_json()))), model)
+
+
+@given(documents(), st.booleans())
+def test_end_event_is_the_last_of_a_wrapped_map(document: dict[str, Any], wrap: bool) -> None:
+    trigger_map = TriggerMap.from_json(document, wrap=wrap)
+    assert trigger_map.end_event == (trigger_map.total_events - 1 if wrap else None)
+    assert TriggerMap.from_message(trigger_map.to_message()).end_event == trigger_map.end_event
 
 
 @given(documents(), st.booleans())

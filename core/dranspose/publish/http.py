@@ -4,7 +4,7 @@ import logging
 import socket
 import threading
 from collections.abc import Callable
-from typing import Any, Protocol, Self, runtime_checkable
+from typing import Any, Protocol, Self
 from urllib.parse import urlsplit
 
 import uvicorn
@@ -32,13 +32,8 @@ class Parameters(Protocol):
     def set(self, name: str, data: bytes) -> None:
         """Change the value; raises ValueError with the reason if the parameter's type refuses it."""
 
-
-@runtime_checkable
-class DescribedParameters(Parameters, Protocol):
-    """Parameters that can be listed."""
-
     def describe(self) -> list[Json]:
-        """Describe each parameter, in what JSON can hold."""
+        """Describe each parameter in what JSON can hold, in the order of names."""
 
 
 def application(published: Published, parameters: Parameters | None = None) -> Starlette:
@@ -89,10 +84,11 @@ def _parameter_routes(parameters: Parameters) -> list[Route]:
         return json_response(request, "")
 
     path = "/api/v1/parameter/{name}"
-    routes = [Route(path, get), Route(path, post, methods=["POST"])]
-    if isinstance(parameters, DescribedParameters):
-        routes.append(Route("/api/v1/parameters", lambda request: json_response(request, parameters.describe())))
-    return routes
+    return [
+        Route(path, get),
+        Route(path, post, methods=["POST"]),
+        Route("/api/v1/parameters", lambda request: json_response(request, parameters.describe())),
+    ]
 
 
 def _refuse_other_sites(request: Request) -> None:

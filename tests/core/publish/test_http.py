@@ -292,8 +292,6 @@ class Parameters:
             raise ValueError(f"{name} is an int, not {data!r}")
         self.values[name] = data
 
-
-class DescribedParameters(Parameters):
     def describe(self) -> list[dict[str, Any]]:
         return [{"name": "till_x", "dtype": "int", "default": 2}]
 
@@ -312,14 +310,8 @@ def test_parameters(serve: Callable[..., Server]) -> None:
         assert client.post(url).status_code == 200
         assert client.get(url).content == b""
         assert client.get("/api/v1/parameter/other").status_code == 404
-        assert client.get("/api/v1/parameters").status_code == 404
-        assert client.get("/api/v1/status").json() is True
-
-
-def test_described_parameters(serve: Callable[..., Server]) -> None:
-    parameters = DescribedParameters()
-    with connection(serve({}, parameters=parameters)) as client:
         assert client.get("/api/v1/parameters").json() == parameters.describe()
+        assert client.get("/api/v1/status").json() is True
 
 
 def test_no_other_page_may_set_parameters(serve: Callable[..., Server]) -> None:

@@ -1,0 +1,420 @@
+"""The `dranspose` command: what it prints, how it ends, and that it can be interrupted."""
+
+from __future__ import annotations
+
+import os
+import pty
+import shutil
+import signal
+import subprocess
+import sys
+import termios
+import threading
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from textwrap import dedent
+
+import numpy as np
+import pytest
+from tests.core.stins_messages import message, write_capture
+
+from dranspose.event import StreamData
+from dranspose_tango import cli
+
+TIMEOUT = 60  # seconds; only a test that fails ever waits for so long
+
+DRANSPOSE = shutil.which("dranspose", path=str(Path(sys.executable).parent)) or "dranspose"
+CLASSES = ("-w", "src.worker:TestWorker", "-r", "src.reducer:TestReducer")
+
+WORKER = """
+    import logging
+    from dranspose.middlewares.stream1 import parse as parse_stins
+    from dranspose.data.stream1 import Stream1Data
+    import numpy as np
+
+    logger = logging.getLogger(__name__)
+
+    class TestWorker:
+        def __init__(self, *args, **kwargs):
+            pass
+        def process_event(self, event, parameters=None):
+            logger.debug("event is %s", event)
+            if "xrd" in event.streams:
+                acq = parse_stins(event.streams["xrd"])
+                logger.debug("data is %s", acq)
+                if isinstance(acq, Stream1Data):
+                    intensity = np.mean(acq.data[:2,8:])
+                    logger.debug("intensity is %f", intensity)
+                    return intensity
+"""
+
+REDUCER = """
+    import logging
+
+    logger = logging.getLogger(__name__)
+
+    class TestReducer:
+        def __init__(self, *args, **kwargs):
+            self.evolution = [0]
+        def process_result(self, result, parameters=None):
+            logger.debug("result is %s", result)
+            self.evolution.append(result.payload)
+        def finish(self, parameters=None):
+            logger.info("delta were %s", self.evolution)
+"""
+
+START = b'{"htype": "header", "filename": "", "msg_number": 0}'
+IMAGE = (
+    b'{"htype": "image", "frame": 0, "shape": [10, 10], "type": "uint16", "compression": "none", "msg_number": 1}',
+    (np.arange(100, dtype=np.uint16) % 37).tobytes(),
+)
+END = b'{"htype": "series_end", "msg_number": 2}'
+
+
+@pytest.fixture
+def analysis(tmp_path: Path) -> Path:
+    """Return a folder with an analysis as in the tutorial, and a capture of a start, one image and an end."""
+    write(tmp_path / "src/worker.py", WORKER)
+    write(tmp_path / "src/reducer.py", REDUCER)
+    packets = [StreamData("STINS", frames) for frames in ([START], [*IMAGE], [END])]
+    write_capture(tmp_path / "xrd.cbors", [message(number, xrd=packet) for number, packet in enumerate(packets)])
+    return tmp_path
+
+
+def write(path: Path, code: str) -> Path:
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(dedent(code))
+    return path
+
+
+def command(*arguments: str) -> list[str]:
+    return [DRANSPOSE, *arguments]
+
+
+def run(folder: Path, *arguments: str, log_level: str = "INFO") -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        command(*arguments),
+        cwd=folder,
+        env={**os.environ, "LOG_LEVEL": log_level},
+        capture_output=True,
+        text=True,
+        timeout=TIMEOUT,
+        check=False,
+    )
+
+
+def run_here(*arguments: str) -> int:
+    """Run the command in this process; a usage error ends it as it would end the process."""
+    try:
+        return cli.main(arguments)
+    except SystemExit as ended:
+        return int(ended.code or 0)
+
+
+# --- usage
+
+
+def test_the_command_alone_prints_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here() == 2
+    assert capsys.readouterr().err.startswith("usage: dranspose [-h] COMMAND ...\n")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "text"),
+    [
+        ([*CLASSES], "one of the arguments -f/--files -s/--source is required"),
+        ([*CLASSES, "-f", "a", "-s", "b"], "argument -s/--source: not allowed with argument -f/--files"),
+        (["-w", "a:B", "-f", "a"], "the following arguments are required: -r/--reducerclass"),
+        ([*CLASSES, "-f", "a", "--nworkers", "0"], "argument --nworkers: '0' is no int from 1 to inf"),
+        ([*CLASSES, "-f", "a", "--nworkers", "two"], "argument --nworkers: 'two' is no int from 1 to inf"),
+        ([*CLASSES, "-f", "a", "--port", "65536"], "argument --port: '65536' is no int from 0 to 65535"),
+        ([*CLASSES, "-f", "a", "--latency", "nan"], "argument --latency: 'nan' is no float from 0 to"),
+        ([*CLASSES, "-f", "a", "--latency=-1"], "argument --latency: '-1' is no float from 0 to"),
+    ],
+)
+def test_wrong_arguments_are_named(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here("replay", *arguments) == 2
+    assert f"dranspose replay: error: {text}" in capsys.readouterr().err
+
+
+def test_a_wrong_log_level_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("LOG_LEVEL", "loud")
+    assert run_here("replay", *CLASSES, "-f", "a") == 2
+    assert "LOG_LEVEL is LOUD: set it to one of CRITICAL, " in capsys.readouterr().err
+
+
+# --- output
+
+
+def test_log_lines_are_those_of_the_tutorial(analysis: Path) -> None:
+    ended = run(analysis, "replay", *CLASSES, "-f", "xrd.cbors", log_level="debug")
+    lines = ended.stderr.splitlines()
+    xrd = f"{{'xrd': StreamData(typ='STINS', frames=[{START!r}], length=1)}}"
+    assert f"DEBUG:src.worker:event is event_number=0 streams={xrd}" in lines
+    xrd = f"{{'xrd': StreamData(typ='STINS', frames=[{IMAGE[0]!r}, {IMAGE[1]!r}], length=2)}}"
+    assert f"DEBUG:src.worker:event is event_number=1 streams={xrd}" in lines
+    assert "DEBUG:src.worker:data is msg_number=0 htype='header' filename=''" in lines
+    assert (
+        "DEBUG:src.worker:data is msg_number=1 htype='image' frame=0 shape=[10, 10] type='uint16' compression='none' "
+        "data=array([[ 0,  1,  2,  3,  4,  5,  6,  7,  8,  9],"
+    ) in lines
+    assert "DEBUG:src.worker:intensity is 13.500000" in lines
+    no_parameters = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855"
+    assert (
+        "DEBUG:src.reducer:result is event_number=1 worker='replay-worker-0' "
+        f"parameters_hash='{no_parameters}' payload=13.5"
+    ) in lines
+    assert lines[-1] == "INFO:src.reducer:delta were [0, 13.5]"
+    assert ended.stdout.startswith("3 events, 1 results, 0 failures in 0.0")
+    assert ended.returncode == 0
+
+
+def test_at_info_only_the_end_is_told(analysis: Path) -> None:
+    ended = run(analysis, "replay", *CLASSES, "-f", "xrd.cbors", log_level="")
+    assert ended.stderr == "INFO:src.reducer:delta were [0, 13.5]\n"  # and no progress bar
+    (summary,) = ended.stdout.splitlines()
+    assert summary.endswith(" events/s)")
+
+
+def test_a_terminal_gets_a_progress_bar(analysis: Path) -> None:
+    assert "\r  0%|" in on_terminal(analysis, "replay", *CLASSES, "-f", "xrd.cbors")
+    assert "%|" not in on_terminal(analysis, "replay", *CLASSES, "-f", "xrd.cbors", "--no-progress")
+
+
+def on_terminal(folder: Path, *arguments: str) -> str:
+    """Return what a command writes to standard error when this is a terminal."""
+    ours, theirs = pty.openpty()
+    termios.tcsetwinsize(theirs, (24, 80))
+    try:
+        subprocess.run(
+            command(*arguments), cwd=folder, stdout=subprocess.DEVNULL, stderr=theirs, timeout=TIMEOUT, check=True
+        )
+        return os.read(ours, 1 << 16).decode()
+    finally:
+        os.close(ours)
+        os.close(theirs)
+
+
+def test_a_replay_loads_only_what_it_needs(analysis: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    code = f"""
+        import sys
+        from dranspose_tango.cli import main
+        main({["replay", *CLASSES, "-f", "xrd.cbors"]})
+        print(*sorted(name for name in sys.modules if "." not in name))
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", dedent(code)], cwd=analysis, capture_output=True, text=True, timeout=TIMEOUT, check=True
+    )
+    loaded = ended.stdout.splitlines()[-1].split()
+    assert "numpy" in loaded
+    assert not {"tango", "h5py", "starlette", "uvicorn", "scipy", "tqdm", "imagecodecs"} & set(loaded)
+
+
+# --- failures
+
+
+def test_user_code_that_fails_shows_its_traceback(analysis: Path) -> None:
+    file = write(analysis / "src/worker.py", "class TestWorker:\n    def process_event(self, event):\n        1 / 0\n")
+    ended = run(analysis, "replay", *CLASSES, "-f", "xrd.cbors")
+    assert ended.returncode == 1
+    lines = ended.stderr.splitlines()
+    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{file}", line 3, in process_event']
+    assert lines[-2:] == [
+        "ZeroDivisionError: division by zero",
+        "dranspose replay: process_event of src.worker:TestWorker failed at event 0",
+    ]
+
+
+def test_a_module_that_cannot_be_imported_shows_the_user_s_traceback(analysis: Path) -> None:
+    file = write(analysis / "src/worker.py", "import not_there\n")
+    ended = run(analysis, "replay", *CLASSES, "-f", "xrd.cbors")
+    assert ended.returncode == 1
+    lines = ended.stderr.splitlines()
+    assert lines[:2] == ["Traceback (most recent call last):", f'  File "{file}", line 1, in <module>']
+    assert [line for line in lines if line.startswith("  File")] == lines[1:2]
+    assert lines[-1] == "dranspose replay: src.worker:TestWorker: importing src.worker failed"
+
+
+def test_failures_are_counted_with_keep_going(analysis: Path) -> None:
+    write(analysis / "src/worker.py", "class TestWorker:\n    def process_event(self, event):\n        1 / 0\n")
+    ended = run(analysis, "replay", *CLASSES, "-f", "xrd.cbors", "--keep-going")
+    assert ended.returncode == 1
+    assert ended.stdout.startswith("3 events, 0 results, 5 failures in ")
+    assert ended.stderr.count("ERROR:dranspose.replay:process_event of src.worker:TestWorker failed at event ") == 5
+
+
+@pytest.fixture
+def here(analysis: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Run the analysis in this process, where nothing of it stays behind."""
+    monkeypatch.chdir(analysis)
+    monkeypatch.setattr(sys, "path", [*sys.path])
+    yield analysis
+    for name in [name for name in sys.modules if name == "src" or name.startswith("src.")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    ("change", "text"),
+    [
+        (["-f", "missing.cbors"], "[Errno 2] No such file or directory: 'missing.cbors'"),
+        (["-f", "src/worker.py"], "src/worker.py is not a capture: it cannot be read from its first record"),
+        (["-f", "xrd.cbors", "xrd.cbors"], "event 0: stream 'xrd' comes from two inputs"),
+        (["-f", "xrd.cbors", "-w", "src.worker:Worker"], "src.worker:Worker: there is no class 'Worker' in src.worker"),
+        (["-f", "xrd.cbors", "-p", "src/worker.py"], "src/worker.py: not JSON: "),
+        (["-s", "src.source:Source"], "src.source:Source: no module 'source' in src"),
+    ],
+)
+def test_what_is_wrong_is_told_in_a_line(
+    change: list[str], text: str, here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert run_here("replay", *CLASSES, *change) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"dranspose replay: {text}")
+
+
+def test_a_cut_capture_is_replayed_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    capture = here / "xrd.cbors"
+    capture.write_bytes(capture.read_bytes()[:-1])
+    assert run_here("replay", *CLASSES, "-f", "xrd.cbors") == 1
+    output = capsys.readouterr()
+    assert output.out.startswith("2 events, 1 results, 0 failures in ")
+    assert "dranspose replay: xrd.cbors is cut off in the record at byte " in output.err
+
+
+def test_the_options_reach_the_replay(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    write(
+        here / "src/worker.py",
+        """
+        from dranspose.parameters import IntParameter
+
+        class TestWorker:
+            @staticmethod
+            def describe_parameters():
+                return [IntParameter(name="wanted")]
+            def __init__(self, state):
+                print(state.name)
+            def process_event(self, event, parameters):
+                print(event.event_number, parameters["wanted"].value)
+        """,
+    )
+    (here / "parameters.json").write_text('[{"name": "wanted", "data": "7"}]')
+    options = ("-p", "parameters.json", "--nworkers", "1", "--latency", "1e-6")
+    assert run_here("replay", *CLASSES, "-f", "xrd.cbors", *options) == 0
+    assert capsys.readouterr().out.splitlines()[:-1] == ["replay-worker-0", "0 7", "1 7", "2 7"]
+
+
+def test_numpy_prints_as_before_when_the_replay_has_ended(here: Path) -> None:
+    before = np.get_printoptions()
+    assert run_here("replay", *CLASSES, "-f", "xrd.cbors") == 0
+    assert np.get_printoptions() == before
+
+
+# --- interruption
+
+
+ENDLESS = """
+    from dranspose.event import InternalWorkerMessage, StreamData
+
+    class Source:
+        def messages(self):
+            number = 0
+            while True:
+                yield InternalWorkerMessage(number, {"counter": StreamData("count", [])})
+                number += 1
+
+        def get_source_generators(self):
+            return [self.messages()]
+"""
+
+ANNOUNCING = """
+    class TestReducer:
+        def __init__(self):
+            print("begun", flush=True)
+        def process_result(self, result):
+            pass
+        def finish(self):
+            print("finished", flush=True)
+"""
+
+
+def interrupted(folder: Path, *arguments: str, after: Sequence[str], by: int = signal.SIGINT) -> tuple[int, list[str]]:
+    """Interrupt a command after each of these texts in its output; return its exit status and all its lines."""
+    write(folder / "src/reducer.py", ANNOUNCING)
+    write(folder / "src/source.py", ENDLESS)
+    with subprocess.Popen(command(*arguments), cwd=folder, stdout=subprocess.PIPE, text=True) as process:
+        killer = threading.Timer(TIMEOUT, process.kill)
+        killer.start()
+        try:
+            assert process.stdout is not None
+            lines, awaited = [], list(after)
+            for line in process.stdout:
+                lines.append(line.rstrip())
+                if awaited and awaited[0] in line:
+                    del awaited[0]
+                    process.send_signal(by)
+            return process.wait(TIMEOUT), lines
+        finally:
+            killer.cancel()
+
+
+@pytest.mark.parametrize("by", [signal.SIGINT, signal.SIGTERM])
+def test_an_interrupted_scan_is_finished(by: int, analysis: Path) -> None:
+    status, lines = interrupted(analysis, "replay", *CLASSES, "-s", "src.source:Source", after=["begun"], by=by)
+    assert status == 130
+    assert lines[:2] == ["begun", "finished"]
+    assert " events, 0 results, 0 failures in " in lines[2]
+
+
+def test_an_interruption_does_not_wait_for_the_latency(analysis: Path) -> None:
+    endless = ("-s", "src.source:Source", "--latency", "1000000")
+    assert interrupted(analysis, "replay", *CLASSES, *endless, after=["begun"])[0] == 130
+
+
+def test_a_second_interruption_ends_code_that_is_stuck(analysis: Path) -> None:
+    write(
+        analysis / "src/worker.py",
+        """
+        import signal, threading
+
+        class TestWorker:
+            def process_event(self, event):
+                print("first", flush=True)
+                while signal.getsignal(signal.SIGINT) is not signal.default_int_handler:
+                    pass
+                print("second", flush=True)
+                threading.Event().wait()
+        """,
+    )
+    status, lines = interrupted(analysis, "replay", *CLASSES, "-f", "xrd.cbors", after=["first", "second"])
+    assert status == -signal.SIGINT
+    assert lines == ["begun", "first", "second"]
+
+
+def test_a_loop_is_ended_by_an_interruption(analysis: Path) -> None:
+    status, lines = interrupted(analysis, "replay", *CLASSES, "-f", "xrd.cbors", "--loop", after=[" events, "])
+    assert status == 0
+    assert lines[-2] == "finished"
+
+
+def test_a_replay_that_is_kept_alive_serves_until_it_is_interrupted(analysis: Path) -> None:
+    options = ("-f", "xrd.cbors", "--port", "0", "--keep-alive")
+    status, lines = interrupted(analysis, "replay", *CLASSES, *options, after=["press Ctrl-C to end"])
+    assert status == 0
+    assert lines[0].startswith("published results at http://127.0.0.1:")
+    assert lines[-1] == "press Ctrl-C to end"
+
+
+def test_a_signal_may_come_while_the_main_thread_waits_for_the_stop() -> None:
+    code = """
+        import signal
+        from dranspose_tango import cli
+
+        with cli._stopped_by_signals() as stop:
+            with stop._cond:  # as Event.wait does
+                signal.raise_signal(signal.SIGINT)
+            print(stop.wait())
+    """
+    ended = subprocess.run(
+        [sys.executable, "-c", dedent(code)], capture_output=True, text=True, timeout=TIMEOUT, check=True
+    )
+    assert ended.stdout == "True\n"
