@@ -1,4 +1,4 @@
-"""Replay measured as whole processes: start, events per second and memory, beside another `dranspose` if there is one."""
+"""Replay measured as whole processes (start, events per second, memory), beside another `dranspose` if there is one."""
 
 import argparse
 import os
