@@ -1,6 +1,8 @@
 """What all tests share: the checkout, and the folder of real captures."""
 
+import logging
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -19,3 +21,11 @@ def captures() -> Path:
 def project() -> Path:
     """Return the root of the checkout."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture(autouse=True)
+def root_log_level() -> Iterator[None]:
+    """Leave the root logger as it was: h5pyd raises its level when it opens a file."""
+    level = logging.root.level
+    yield
+    logging.root.setLevel(level)
