@@ -15,6 +15,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+import zmq
+
 from dranspose.azint import fallback
 from dranspose.event import EventData, InternalWorkerMessage, ResultData
 from dranspose.parameters import Descriptions, Parameter, merge_descriptions
@@ -26,6 +28,12 @@ CALLERS = (__file__, importlib.__file__, "<frozen importlib")
 Parameters = Mapping[ParameterName, WorkParameter]
 Context = dict[Any, Any]
 """Belongs to one process and survives its instances, for sockets and for what goes on from scan to scan."""
+
+Pickles = Sequence[bytes | bytearray | memoryview | zmq.Frame]
+"""A result on its way to the reducer: a pickle, and the large buffers that it refers to."""
+
+OUT_OF_BAND_BYTES = 64 * 1024
+"""From this size on a buffer travels beside the pickle: it need not be copied again when it is loaded."""
 
 
 class AnalysisError(Exception):
@@ -234,8 +242,8 @@ class Worker(_Instance):
         self._process_event = self._required_hook("process_event", ("event", "parameters", "tick"))
         self._get_tick_interval = self._hook("get_tick_interval", ("parameters",))
 
-    def process_event(self, event: EventData, parameters: Parameters, *, tick: bool) -> bytes | None:
-        """Return the pickle of what ``process_event`` returns, or None for None."""
+    def process_event(self, event: EventData, parameters: Parameters, *, tick: bool) -> Pickles | None:
+        """Return what ``process_event`` returns, pickled, or None for None."""
         try:  # as _guarded does, without its cost for each event
             result = self._process_event(event, parameters, tick)
         except Exception as error:
@@ -243,7 +251,7 @@ class Worker(_Instance):
         if result is None:
             return None
         try:
-            return pickle.dumps(result, protocol=pickle.HIGHEST_PROTOCOL)
+            return _pickled(result)
         except Exception as error:
             kind = f"{type(result).__module__}.{type(result).__qualname__}".removeprefix("builtins.")
             text = f"{self._where('process_event')} returned what cannot be pickled, a {kind},"
@@ -292,14 +300,28 @@ class Reducer(_Instance):
         return lock
 
 
-def unpickle(pickled: bytes, event_number: EventNumber) -> Any:
-    """Return what a worker's ``process_event`` returned.
+def _pickled(result: object) -> Pickles:
+    large: list[bytearray] = []
+
+    def stays_in_pickle(buffer: pickle.PickleBuffer) -> bool:
+        content = buffer.raw()
+        if content.nbytes < OUT_OF_BAND_BYTES:
+            return True
+        large.append(bytearray(content))  # a copy: the class may go on and change its array
+        return False
+
+    return [pickle.dumps(result, protocol=5, buffer_callback=stays_in_pickle), *large]
+
+
+def unpickle(pickles: Pickles, event_number: EventNumber) -> Any:
+    """Return what a worker's ``process_event`` returned; its large arrays are views of the buffers.
 
     Raises:
         UserCodeError: the pickle cannot be loaded here.
     """
     try:
-        return pickle.loads(pickled)  # noqa: S301 - made by a worker of this pipeline
+        pickled, *buffers = [part.buffer if isinstance(part, zmq.Frame) else part for part in pickles]
+        return pickle.loads(pickled, buffers=buffers)  # noqa: S301 - made by a worker of this pipeline
     except Exception as error:
         raise UserCodeError("the result of process_event cannot be unpickled", event_number) from error
 

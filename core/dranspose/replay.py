@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextvars
 import importlib.metadata
 import itertools
 import logging
@@ -31,14 +30,13 @@ from dranspose.event import EventData, InternalWorkerMessage, ResultData
 from dranspose.parameter_file import read_parameter_file
 from dranspose.parameters import ParameterStore
 from dranspose.protocol import ParameterName, ReducerState, WorkerName, WorkerState
+from dranspose.reducer_timer import ReducerTimer
 from dranspose.tick import TickClock
 
 if TYPE_CHECKING:
     from dranspose.publish.http import Server
 
 logger = logging.getLogger(__name__)
-
-AFTER_FAILED_TIMER = 1.0  # seconds to the next call
 
 Shares = list[tuple[int, EventData]]
 Damage = CaptureError | UserCodeError
@@ -75,12 +73,7 @@ class _Scan:
         self._parameters = parameters
         self._keep_going = keep_going
         self._clock = TickClock()
-        self._over = threading.Event()
-        # the timer prints as the main thread does: numpy keeps its print options in the context
-        run_in_context = contextvars.copy_context().run
-        self._timer = threading.Thread(
-            target=run_in_context, args=[self._call_timer], name="reducer timer", daemon=True
-        )
+        self._timer = ReducerTimer(reducer, lambda: parameters.version.values, self._timer_failed)
         self._timer_failure: UserCodeError | None = None
 
     def run(self, events: Iterable[Shares]) -> None:
@@ -98,8 +91,7 @@ class _Scan:
                 if self._timer_failure is not None:
                     break
         finally:
-            self._over.set()
-            self._timer.join()
+            self._timer.stop()
         if self._timer_failure is not None:
             raise self._timer_failure
         for node in (*self.workers, self.reducer):
@@ -113,24 +105,19 @@ class _Scan:
         worker, parameters = self.workers[number], self._parameters.version
         interval = worker.tick_interval(parameters.values)
         tick = interval is not None and self._clock.ticks(time.monotonic(), interval)
-        pickled = worker.process_event(event, parameters.values, tick=tick)
-        if pickled is not None:
-            payload = unpickle(pickled, event.event_number)
+        pickles = worker.process_event(event, parameters.values, tick=tick)
+        if pickles is not None:
+            payload = unpickle(pickles, event.event_number)
             result = ResultData(event.event_number, worker.name, parameters.hash, payload)
             self.reducer.process_result(result, parameters.values)
             self.tally.results += 1
 
-    def _call_timer(self) -> None:
-        seconds: float | None = 0.0
-        while seconds is not None and not self._over.wait(min(seconds, threading.TIMEOUT_MAX)):
-            try:
-                seconds = self.reducer.timer(self._parameters.version.values)
-            except UserCodeError as error:
-                if not self._keep_going:
-                    self._timer_failure = error
-                    return
-                self._count(error)
-                seconds = AFTER_FAILED_TIMER
+    def _timer_failed(self, error: UserCodeError) -> bool:
+        if not self._keep_going:
+            self._timer_failure = error
+            return False
+        self._count(error)
+        return True
 
     def _tolerate(self, error: UserCodeError) -> None:
         if not self._keep_going:

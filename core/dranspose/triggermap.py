@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import reprlib
 from bisect import bisect_left, bisect_right
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from typing import Any, NamedTuple, TypeAlias
@@ -502,7 +502,10 @@ class TriggerMap:
         return {"parts": parts, "sequence": [names[index] for index in self.sequence]}
 
     def to_message(self) -> dict[str, Any]:
-        """Return the map as dicts, lists, strings, integers and bytes (little-endian arrays), for msgpack."""
+        """Return the map as dicts, lists, strings, integers and bytes (little-endian arrays), for msgpack.
+
+        `from_message` takes tuples for the lists too.
+        """
         return {
             "tags": [sorted(tags) for tags in self.tag_sets],
             "parts": {name: part.to_message(self.tag_sets) for name, part in self.parts.items()},
@@ -673,7 +676,7 @@ class TriggerMap:
         )
 
 
-def _parts_and_sequence(document: object) -> tuple[dict[str, Any], list[str]]:
+def _parts_and_sequence(document: object) -> tuple[dict[str, Any], Sequence[str]]:
     fields = _mapping(document, "a trigger map")
     if isinstance(fields.get("parts"), dict):
         parts, sequence = _mapping(fields["parts"], "parts"), _list(fields.get("sequence"), "sequence")
@@ -708,7 +711,7 @@ def _virtual_worker(entry: object, where: str) -> VirtualWorker:
 
 
 def _tags(tags: object, where: str) -> Tags:
-    if not isinstance(tags, list) or not all(isinstance(tag, str) for tag in tags):
+    if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
         raise TriggerMapError(f"{where}: tags must be a list of texts, not {reprlib.repr(tags)}")
     return frozenset(tags)
 
@@ -719,8 +722,8 @@ def _mapping(value: object, what: str) -> dict[str, Any]:
     return value
 
 
-def _list(value: object, what: str, length: int | None = None) -> list[Any]:
-    if not isinstance(value, list) or length not in (None, len(value)):
+def _list(value: object, what: str, length: int | None = None) -> Sequence[Any]:
+    if not isinstance(value, list | tuple) or length not in (None, len(value)):
         raise TriggerMapError(f"{what} must be a list{f' of {length}' if length else ''}, not {reprlib.repr(value)}")
     return value
 

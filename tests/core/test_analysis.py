@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 from tests.core.conftest import WriteModule
@@ -18,6 +19,7 @@ from tests.core.stins_messages import image, start
 
 from dranspose import analysis
 from dranspose.analysis import (
+    OUT_OF_BAND_BYTES,
     AnalysisError,
     Reducer,
     UserCodeError,
@@ -390,9 +392,46 @@ def test_results_are_pickled_and_nothing_stays_nothing() -> None:
 
     worker = worker_of(W)
     assert worker.process_event(event(0), PARAMETERS, tick=True) is None
-    pickled = worker.process_event(event(1), PARAMETERS, tick=True)
-    assert pickled is not None
-    assert unpickle(pickled, EventNumber(1)) == (3, True)
+    pickles = worker.process_event(event(1), PARAMETERS, tick=True)
+    assert pickles is not None
+    assert unpickle(pickles, EventNumber(1)) == (3, True)
+
+
+@pytest.mark.parametrize("size", [1, OUT_OF_BAND_BYTES - 1, OUT_OF_BAND_BYTES, 3 * OUT_OF_BAND_BYTES])
+def test_a_result_is_what_it_was_when_it_was_returned(size: int) -> None:
+    class W:
+        def __init__(self) -> None:
+            self.sums = np.zeros(size, np.uint8)
+
+        def process_event(self) -> Any:
+            self.sums += 1
+            return {"sums": self.sums}
+
+    worker = worker_of(W)
+    first = worker.process_event(event(1), {}, tick=False)
+    second = worker.process_event(event(2), {}, tick=False)
+    assert first is not None
+    assert second is not None
+    assert len(first) == (2 if size >= OUT_OF_BAND_BYTES else 1)
+    for pickles, value in ((first, 1), (second, 2)):
+        sums = unpickle(pickles, EventNumber(1))["sums"]
+        assert sums.shape == (size,)
+        assert (sums == value).all()
+        sums += 1  # as the reducer may
+
+
+def test_a_result_is_unpickled_from_what_a_socket_receives() -> None:
+    class W:
+        def process_event(self) -> Any:
+            image = np.arange(OUT_OF_BAND_BYTES, dtype=np.uint16).reshape(2, -1)
+            image.flags.writeable = False
+            return np.asfortranarray(image), image
+
+    pickles = worker_of(W).process_event(event(1), {}, tick=False)
+    assert pickles is not None
+    turned, image = unpickle([zmq.Frame(bytes(part)) for part in pickles], EventNumber(1))
+    assert image.tolist() == turned.tolist() == np.arange(OUT_OF_BAND_BYTES).reshape(2, -1).tolist()
+    assert (image.flags.writeable, turned.flags.f_contiguous) == (False, True)
 
 
 def test_optional_hooks_may_be_missing_or_none() -> None:
@@ -522,7 +561,7 @@ class FailsToLoad:
 
 def test_a_result_that_cannot_be_unpickled_names_the_event() -> None:
     with pytest.raises(UserCodeError, match=r"^the result of process_event cannot be unpickled at event 7$") as caught:
-        unpickle(pickle.dumps(FailsToLoad()), EventNumber(7))
+        unpickle([pickle.dumps(FailsToLoad())], EventNumber(7))
     assert "invalid literal for int()" in caught.value.user_traceback()
 
 

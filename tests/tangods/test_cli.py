@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import pty
 import shutil
@@ -16,6 +17,7 @@ from textwrap import dedent
 
 import numpy as np
 import pytest
+import zmq
 from tests.core.stins_messages import message, write_capture
 
 from dranspose.event import StreamData
@@ -407,9 +409,9 @@ def test_a_replay_that_is_kept_alive_serves_until_it_is_interrupted(analysis: Pa
 def test_a_signal_may_come_while_the_main_thread_waits_for_the_stop() -> None:
     code = """
         import signal
-        from dranspose_tango import cli
+        from dranspose_tango.commands.signals import stopped_by_signals
 
-        with cli._stopped_by_signals() as stop:
+        with stopped_by_signals() as stop:
             with stop._cond:  # as Event.wait does
                 signal.raise_signal(signal.SIGINT)
             print(stop.wait())
@@ -418,3 +420,39 @@ def test_a_signal_may_come_while_the_main_thread_waits_for_the_stop() -> None:
         [sys.executable, "-c", dedent(code)], capture_output=True, text=True, timeout=TIMEOUT, check=True
     )
     assert ended.stdout == "True\n"
+
+
+def received(url: str, messages: int) -> list[list[bytes]]:
+    with zmq.Context() as context, context.socket(zmq.PULL) as socket:
+        socket.connect(url)
+        return [socket.recv_multipart() for _ in range(messages) if socket.poll(TIMEOUT * 1000)]
+
+
+@pytest.mark.parametrize(
+    ("command", "messages"),
+    [(["simulate", "stins", "-n", "3", "--shape", "4", "5", "--drop", "1"], 4), (["send", "CAPTURE"], 11)],
+)
+def test_a_detector_sends_to_whom_connects(command: list[str], messages: int, project: Path) -> None:
+    capture = str(project / "resources" / "tutorial" / "data" / "dump_xrd.cbors")
+    arguments = [capture if word == "CAPTURE" else word for word in command]
+    with subprocess.Popen(
+        [DRANSPOSE, *arguments, "--bind", "tcp://127.0.0.1:*"], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1]
+        parts = received(url, messages)
+        assert process.stdout.read() == f"{messages} messages sent\n"
+    assert process.returncode == 0
+    assert [json.loads(message[0])["htype"] for message in parts] == [
+        "header",
+        *["image"] * (messages - 2),
+        "series_end",
+    ]
+
+
+def test_a_capture_that_is_none_cannot_be_sent(tmp_path: Path) -> None:
+    (tmp_path / "empty.cbors").touch()
+    done = subprocess.run(
+        [DRANSPOSE, "send", tmp_path / "empty.cbors"], capture_output=True, text=True, check=False, timeout=TIMEOUT
+    )
+    assert (done.returncode, done.stderr) == (1, f"dranspose send: {tmp_path}/empty.cbors is empty\n")

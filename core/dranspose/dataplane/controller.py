@@ -1,0 +1,472 @@
+"""The controller node: knows who is there, arms scans, asks the scheduler, and tells the nodes what it says."""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import dataclass
+from enum import Enum
+from typing import Any, TypeVar
+
+import zmq
+
+from dranspose.dataplane.messages import (
+    NO_SCAN,
+    Arm,
+    Disarm,
+    Failure,
+    IngesterHello,
+    Message,
+    MessageError,
+    Parameters,
+    Peers,
+    Ping,
+    Proceed,
+    Ready,
+    ReducerHello,
+    WorkerHello,
+    decode,
+    encode,
+)
+from dranspose.dataplane.sockets import bound, endpoint
+from dranspose.dataplane.wakeup import Wakeup
+from dranspose.parameters import ParameterStore
+from dranspose.protocol import StreamName
+from dranspose.scheduler import Scheduler
+from dranspose.scheduling import instructions, stimuli
+from dranspose.scheduling.instructions import Report
+from dranspose.triggermap import TriggerMap
+
+logger = logging.getLogger(__name__)
+
+PING_INTERVAL = 0.2  # seconds
+STATUS_INTERVAL = 0.05  # seconds between snapshots, but that a new phase is told at once
+REMEMBERED_FAILURES = 100
+ID_BYTES = 16
+
+T = TypeVar("T")
+Hello = IngesterHello | WorkerHello | ReducerHello
+
+TO_INGESTERS = (
+    instructions.Bind,
+    instructions.Broadcast,
+    instructions.Window,
+    instructions.Solo,
+    instructions.Poison,
+    instructions.Release,
+    instructions.Fence,
+    instructions.Hold,
+    instructions.UseParameters,
+    instructions.EndAt,
+)
+TO_REDUCER = (instructions.Fence, instructions.FinishReducer)
+
+
+class Refused(Exception):  # noqa: N818 - it is what the command is: refused
+    """A command cannot be carried out now; the text says why."""
+
+
+class Phase(Enum):
+    """What the controller is doing."""
+
+    STANDBY = "ready for a scan"
+    ARMING = "waiting for the nodes to be ready"
+    RUNNING = "in a scan"
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A snapshot of the controller.
+
+    Attributes:
+        phase: what it is doing.
+        scan: the scan in hand, or the last one; none before the first.
+        report: how that scan stands, or ended.
+        failed: why that scan failed, empty if it did not.
+        unserved: tags that something waits for and no worker has.
+        ingesters, workers, reducers: the names of the nodes that are there.
+        version: the latest of the parameters.
+        failures: the latest failures of the user's code.
+    """
+
+    phase: Phase
+    scan: bytes
+    report: Report | None
+    failed: str
+    unserved: tuple[frozenset[str], ...]
+    ingesters: tuple[str, ...]
+    workers: tuple[str, ...]
+    reducers: tuple[str, ...]
+    version: int
+    failures: tuple[Failure, ...]
+
+
+@dataclass(slots=True)
+class _Scan:
+    id: bytes
+    trigger_map: TriggerMap
+    scheduler: Scheduler
+    version: int
+    members: set[str]  # identities of the nodes that were told to arm
+    waiting: set[str]  # of these, those that have not answered
+    ready_workers: int = 0
+    started: bool = False
+    failed: str = ""
+
+
+class Controller:
+    """The controller; `run` is its loop, in one thread, and the commands may come from any other.
+
+    Args:
+        parameters: the parameters of the analysis; each change makes a new version.
+        bind: where nodes connect to.
+    """
+
+    def __init__(self, parameters: ParameterStore, bind: str = "tcp://127.0.0.1:*") -> None:
+        self._context: zmq.Context[Any] = zmq.Context()
+        self._router = bound(self._context, bind)
+        self.url = endpoint(self._router)
+        self._wakeup = Wakeup()
+        self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._running = True
+        self._parameters = parameters
+        self._version = 0
+        self._values = {0: _values(parameters)}
+        self._peers: dict[str, Hello] = {}
+        self._scan: _Scan | None = None
+        self._report: Report | None = None
+        self._last_scan = NO_SCAN
+        self._last_failed = ""
+        self._failures: deque[Failure] = deque(maxlen=REMEMBERED_FAILURES)
+        self._changed = threading.Condition()
+        self._status = self._snapshot()
+
+    # what other threads may do
+
+    @property
+    def status(self) -> Status:
+        """The latest snapshot."""
+        return self._status
+
+    def wait_until(self, condition: Callable[[Status], bool], timeout: float) -> Status:
+        """Return the first status that fulfils the condition; raises TimeoutError after so many seconds."""
+        with self._changed:
+            if not self._changed.wait_for(lambda: condition(self._status), timeout):
+                raise TimeoutError(f"after {timeout} s the controller still is at {self._status}")
+            return self._status
+
+    def arm(self, trigger_map: TriggerMap) -> bytes:
+        """Begin a scan and return its id; a scan that is being armed is given up for it.
+
+        Raises:
+            Refused: a scan is running, or there is no reducer.
+            TriggerMapError: the nodes that are there cannot serve the map.
+        """
+        return self._command(lambda: self._arm(trigger_map))
+
+    def stop_scan(self) -> None:
+        """End the scan early, with what has been begun."""
+        self._command(lambda: self._handle(stimuli.Stop()))
+
+    def abort(self) -> None:
+        """End the scan at once."""
+        self._command(self._abort)
+
+    def set_parameter(self, name: str, data: bytes) -> int:
+        """Put a new version of the parameters in force, from one event on, and return it; raises ParameterError."""
+        return self._command(lambda: self._set_parameter(name, data))
+
+    def story(self, event: int) -> list[str]:
+        """Return in sentences what happened to an event of the scan in hand."""
+        return self._command(lambda: self._scan.scheduler.story(event) if self._scan else [])
+
+    def stop(self) -> None:
+        """End `run`."""
+        self._running = False
+        self._wakeup.wake()
+
+    def _command(self, action: Callable[[], T]) -> T:
+        future: Future[T] = Future()
+
+        def carry_out() -> None:
+            try:
+                result = action()
+            except Exception as error:  # noqa: BLE001 - it is the caller's
+                future.set_exception(error)
+            else:
+                self._publish()  # so that the caller sees what it has done
+                future.set_result(result)
+
+        self._commands.put(carry_out)
+        self._wakeup.wake()
+        return future.result()
+
+    # the loop
+
+    def run(self) -> None:
+        """Work until `stop` is called; then let go of the sockets."""
+        poller = zmq.Poller()
+        poller.register(self._router, zmq.POLLIN)
+        poller.register(self._wakeup, zmq.POLLIN)
+        next_ping = next_status = time.monotonic()
+        try:
+            while self._running:
+                poller.poll(max(0, int((next_ping - time.monotonic()) * 1000)))
+                self._wakeup.clear()
+                while not self._commands.empty():
+                    self._commands.get()()
+                self._receive()
+                if time.monotonic() >= next_ping:
+                    next_ping = time.monotonic() + PING_INTERVAL
+                    for identity in list(self._peers):
+                        self._send(identity, Ping())
+                if self._phase is not self._status.phase or time.monotonic() >= next_status:
+                    next_status = time.monotonic() + STATUS_INTERVAL
+                    self._publish()
+        finally:
+            self._context.destroy(linger=0)
+            self._wakeup.close()
+
+    def _receive(self) -> None:
+        while self._router.poll(0):
+            sender, *parts = self._router.recv_multipart()
+            try:
+                scan, message = decode(parts[0])
+            except (MessageError, IndexError) as error:
+                logger.warning("left out what %r sent: %s", sender, error)
+                continue
+            self._take(sender.decode(errors="replace"), scan, message)
+
+    def _take(self, sender: str, scan: bytes, message: Message) -> None:
+        match message:
+            case IngesterHello() | WorkerHello() | ReducerHello():
+                self._welcome(sender, message)
+            case _ if self._scan is None or scan != self._scan.id:
+                logger.debug("%s sent a %s of another scan", sender, type(message).__name__)
+            case Ready(error):
+                self._node_is_ready(sender, error)
+            case Failure():
+                self._failures.append(message)
+                logger.error("%s: %s\n%s", sender, message.text, message.traceback)
+            case stimuli.Started(_, event, attempt):
+                self._handle(message)
+                self._send(sender, Proceed(event, attempt), scan)
+            case _:
+                self._handle(message)
+
+    # nodes that come and go
+
+    def _welcome(self, sender: str, hello: Hello) -> None:
+        if sender in self._peers:
+            return
+        for before in [
+            peer for peer, known in self._peers.items() if known.name == hello.name and type(known) is type(hello)
+        ]:
+            logger.info("%s takes the place of %s", sender, before)
+            self._lose(before)
+        self._peers[sender] = hello
+        logger.info("%s is there", sender)
+        if isinstance(hello, WorkerHello):
+            self._send(sender, self._addresses())
+            if self._scan is not None:
+                self._arm_node(sender, self._scan)
+        else:
+            self._tell(WorkerHello, self._addresses())
+
+    def _lose(self, identity: str) -> None:
+        hello = self._peers.pop(identity, None)
+        if hello is None:
+            return
+        logger.warning("%s is gone", identity)
+        if not isinstance(hello, WorkerHello):
+            self._tell(WorkerHello, self._addresses())
+        scan = self._scan
+        if scan is None or identity not in scan.members:
+            return
+        scan.members.discard(identity)
+        match hello:
+            case WorkerHello():
+                self._handle(stimuli.WorkerLost(identity))
+            case IngesterHello():
+                self._handle(stimuli.IngesterLost(identity))
+            case ReducerHello():
+                self._handle(stimuli.ReducerLost())
+        self._answered(identity)
+
+    def _addresses(self) -> Peers:
+        return Peers(
+            {identity: hello.url for identity, hello in self._peers.items() if isinstance(hello, IngesterHello)},
+            {identity: hello.url for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)},
+        )
+
+    # scans
+
+    def _arm(self, trigger_map: TriggerMap) -> bytes:
+        if self._scan is not None and self._scan.started:
+            raise Refused("a scan is running: stop it, or wait for its end")
+        if self._scan is not None:
+            self._end("given up for another scan")
+        ingesters = {
+            identity: [StreamName(stream) for stream in hello.streams if stream in trigger_map.streams]
+            for identity, hello in self._peers.items()
+            if isinstance(hello, IngesterHello)
+        }
+        ingesters = {identity: streams for identity, streams in ingesters.items() if streams}
+        streams = {stream for streams in ingesters.values() for stream in streams}
+        workers = {identity: hello for identity, hello in self._peers.items() if isinstance(hello, WorkerHello)}
+        trigger_map.check(streams, [frozenset(hello.tags) for hello in workers.values()])
+        reducers = [identity for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)]
+        if not reducers:
+            raise Refused("there is no reducer")
+        scan = _Scan(
+            id=secrets.token_bytes(ID_BYTES),
+            trigger_map=trigger_map,
+            scheduler=Scheduler(trigger_map, ingesters, self._version),
+            version=self._version,
+            members=set(),
+            waiting=set(),
+        )
+        self._scan, self._last_scan, self._last_failed, self._report = scan, scan.id, "", None
+        for identity in (*ingesters, *workers, *reducers):
+            self._arm_node(identity, scan)
+        return scan.id
+
+    def _arm_node(self, identity: str, scan: _Scan) -> None:
+        scan.members.add(identity)
+        scan.waiting.add(identity)
+        if not isinstance(self._peers[identity], IngesterHello):
+            for version in sorted({scan.version, self._version}):
+                self._send(identity, Parameters(version, self._values[version]))
+        self._send(identity, Arm(scan.trigger_map.to_message(), scan.version), scan.id)
+
+    def _node_is_ready(self, identity: str, error: str) -> None:
+        scan = self._scan
+        hello = self._peers.get(identity)
+        if scan is None or hello is None or identity not in scan.waiting:
+            return
+        if error:
+            logger.error("%s cannot take part in the scan: %s", identity, error)
+            self._failures.append(Failure(-1, f"{identity} cannot take part in the scan", error))
+            scan.members.discard(identity)
+            if not isinstance(hello, WorkerHello):
+                self._end(f"{identity} cannot take part: {error}")
+                return
+        elif isinstance(hello, WorkerHello):
+            scan.ready_workers += 1
+            self._handle(stimuli.WorkerJoined(identity, frozenset(hello.tags), hello.stateless))
+        self._answered(identity)
+
+    def _answered(self, identity: str) -> None:
+        """Begin the scan when all who were told to arm have answered, or are gone."""
+        scan = self._scan
+        if scan is None or identity not in scan.waiting:
+            return
+        scan.waiting.discard(identity)
+        if scan.waiting or scan.started:
+            return
+        if not scan.ready_workers:
+            self._end("no worker can take part: see their failures")
+            return
+        scan.started = True
+        self._handle(stimuli.Start())
+
+    def _handle(self, stimulus: stimuli.Stimulus) -> None:
+        scan = self._scan
+        if scan is None:
+            return
+        for instruction in scan.scheduler.handle(stimulus):
+            match instruction:
+                case instructions.ScanOver():
+                    self._end("")
+                case instructions.ScanFailed(reason):
+                    self._end(reason)
+                case instructions.FinishWorkers(workers):
+                    for worker in workers:
+                        self._send(worker, instruction, scan.id)
+            if isinstance(instruction, TO_INGESTERS):
+                self._tell(IngesterHello, instruction, scan)
+            if isinstance(instruction, TO_REDUCER):
+                self._tell(ReducerHello, instruction, scan)
+
+    def _end(self, failed: str) -> None:
+        scan = self._scan
+        if scan is None:
+            return
+        self._report, self._last_failed, self._scan = scan.scheduler.report(), failed, None
+        if failed:
+            logger.error("the scan failed: %s", failed)
+        for identity in scan.members:
+            self._send(identity, Disarm(), scan.id)
+
+    def _abort(self) -> None:
+        if self._scan is not None:
+            self._scan.scheduler.handle(stimuli.Abort())
+            self._end("aborted")
+
+    def _set_parameter(self, name: str, data: bytes) -> int:
+        self._parameters.set(name, data)
+        self._version += 1
+        self._values[self._version] = _values(self._parameters)
+        if self._scan is not None:
+            for kind in (WorkerHello, ReducerHello):
+                self._tell(kind, Parameters(self._version, self._values[self._version]))
+            self._handle(stimuli.ChangeParameters(self._version))
+        return self._version
+
+    # sending and telling
+
+    def _tell(self, kind: type, message: Message, scan: _Scan | None = None) -> None:
+        """Send a message to all nodes of a kind; in a scan, to those that take part."""
+        for identity, hello in list(self._peers.items()):
+            if isinstance(hello, kind) and (scan is None or identity in scan.members):
+                self._send(identity, message, NO_SCAN if scan is None else scan.id)
+
+    def _send(self, identity: str, message: Message, scan: bytes = NO_SCAN) -> None:
+        try:
+            self._router.send_multipart([identity.encode(), encode(message, scan)], zmq.DONTWAIT)
+        except zmq.ZMQError as error:
+            if error.errno != zmq.EHOSTUNREACH:
+                raise
+            self._commands.put(lambda: self._lose(identity))
+            self._wakeup.wake()
+
+    @property
+    def _phase(self) -> Phase:
+        if self._scan is None:
+            return Phase.STANDBY
+        return Phase.RUNNING if self._scan.started else Phase.ARMING
+
+    def _snapshot(self) -> Status:
+        def names(kind: type) -> tuple[str, ...]:
+            return tuple(identity for identity, hello in self._peers.items() if isinstance(hello, kind))
+
+        scan = self._scan
+        return Status(
+            phase=self._phase,
+            scan=self._last_scan,
+            report=self._report if scan is None else scan.scheduler.report(),
+            failed=self._last_failed,
+            unserved=() if scan is None else tuple(scan.scheduler.unserved()),
+            ingesters=names(IngesterHello),
+            workers=names(WorkerHello),
+            reducers=names(ReducerHello),
+            version=self._version,
+            failures=tuple(self._failures),
+        )
+
+    def _publish(self) -> None:
+        status = self._snapshot()
+        if status != self._status:
+            with self._changed:
+                self._status = status
+                self._changed.notify_all()
+
+
+def _values(parameters: ParameterStore) -> dict[str, bytes]:
+    return {name: parameter.data for name, parameter in parameters.version.values.items()}

@@ -1,0 +1,162 @@
+"""The control messages between the nodes, and how they are written.
+
+A message is a msgpack array: the name of its class, the scan that it belongs to (16 bytes, or none outside of scans),
+and its fields in order. What the scheduler is told and what it says (`dranspose.scheduling`) goes over the wire as it
+is; beside it there are the messages with which nodes find each other, and a scan begins and ends.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Any
+
+import msgpack
+
+from dranspose.scheduling import instructions, stimuli
+
+NO_SCAN = b""
+
+OUTCOME = 1
+"""The type of msgpack's extension that an `Outcome` is written as."""
+
+
+class MessageError(ValueError):
+    """The bytes are not a control message of this version."""
+
+
+@dataclass(frozen=True, slots=True)
+class IngesterHello:
+    """An ingester is there: the URL is where workers connect to."""
+
+    name: str
+    url: str
+    streams: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class WorkerHello:
+    """A worker is there. To the controller, and to each ingester and the reducer when it connects to them."""
+
+    name: str
+    tags: tuple[str, ...]
+    stateless: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ReducerHello:
+    """The reducer is there: the URL is where workers connect to."""
+
+    name: str
+    url: str
+
+
+@dataclass(frozen=True, slots=True)
+class Ping:
+    """Nothing: a peer that is gone shows in the attempt to send it."""
+
+
+@dataclass(frozen=True, slots=True)
+class Peers:
+    """To workers: where the ingesters and the reducer are, by their identities."""
+
+    ingesters: dict[str, str]
+    reducers: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Parameters:
+    """To workers and the reducer: the values of a version, by name; comes before anything that names the version."""
+
+    version: int
+    values: dict[str, bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Arm:
+    """To all: a scan begins, with this trigger map (`TriggerMap.to_message`) and version of the parameters."""
+
+    trigger_map: dict[str, Any]
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ready:
+    """From all: armed. A node that cannot take part says why."""
+
+    error: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Disarm:
+    """To all: the scan is over, or given up."""
+
+
+@dataclass(frozen=True, slots=True)
+class Proceed:
+    """To a worker, in answer to `Started`: it has been noted, make the call.
+
+    Without it a worker that dies at once might take the news of what killed it along.
+    """
+
+    event: int
+    attempt: int
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """From a worker to the ingesters: it is done with these events: (first, last, attempt) of each range."""
+
+    events: tuple[tuple[int, int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """From a worker or the reducer: the user's code raised; ``event`` is -1 outside of events."""
+
+    event: int
+    text: str
+    traceback: str
+
+
+Message = Any
+"""An instance of one of these classes, or of one of the scheduler's."""
+
+_CLASSES = {
+    message.__name__: message
+    for message in (
+        IngesterHello, WorkerHello, ReducerHello, Ping, Peers, Parameters, Arm, Ready, Disarm, Proceed, Done, Failure,
+        instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Poison,
+        instructions.Release, instructions.Fence, instructions.Hold, instructions.UseParameters, instructions.EndAt,
+        instructions.FinishWorkers, instructions.FinishReducer,
+        stimuli.Finished, stimuli.Started, stimuli.Reduced, stimuli.Fenced, stimuli.Missing, stimuli.Held,
+        stimuli.WorkerFinished, stimuli.ReducerFinished,
+    )
+}  # fmt: skip
+
+
+def encode(message: Message, scan: bytes = NO_SCAN) -> bytes:
+    """Return the bytes of a message."""
+    content = [getattr(message, field.name) for field in fields(message)]
+    packed: bytes = msgpack.packb([type(message).__name__, scan, *content], default=_extension)
+    return packed
+
+
+def decode(data: bytes) -> tuple[bytes, Message]:
+    """Return the scan and the message; raises MessageError."""
+    try:
+        name, scan, *content = msgpack.unpackb(data, use_list=False, strict_map_key=False, ext_hook=_extended)
+        return scan, _CLASSES[name](*content)
+    except (KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
+        raise MessageError(f"{data[:40]!r} is no control message: {error!r}") from None
+
+
+def _extension(value: object) -> msgpack.ExtType:
+    if isinstance(value, stimuli.Outcome):
+        return msgpack.ExtType(OUTCOME, bytes([value.value]))
+    raise TypeError(f"{value!r:.60} cannot be in a control message")
+
+
+def _extended(code: int, data: bytes) -> stimuli.Outcome:
+    if code == OUTCOME:
+        return stimuli.Outcome(*data)
+    raise ValueError(f"an extension of type {code}")

@@ -1,0 +1,225 @@
+"""The reducer: gives the workers' results to the user's Reducer class, and serves what that publishes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import zmq
+
+from dranspose import analysis
+from dranspose.analysis import UserCodeError, unpickle
+from dranspose.dataplane.intake import Intake, Verdict
+from dranspose.dataplane.messages import NO_SCAN, Message, MessageError, ReducerHello, WorkerHello, decode
+from dranspose.dataplane.node import AnalysisNode
+from dranspose.dataplane.sockets import bound, endpoint
+from dranspose.dataplane.wire import PickledResult, WireError, decode_results
+from dranspose.event import ResultData
+from dranspose.intervals import ranges_of
+from dranspose.parameters import Descriptions
+from dranspose.protocol import EventNumber, ReducerState, WorkerName
+from dranspose.reducer_timer import ReducerTimer
+from dranspose.scheduling.instructions import Fence, FinishReducer
+from dranspose.scheduling.stimuli import Fenced, Reduced, ReducerFinished
+
+if TYPE_CHECKING:
+    from dranspose.publish.http import Server
+
+logger = logging.getLogger(__name__)
+
+TIMER_PATIENCE = 1.0  # seconds to wait for a call of the timer when a scan is dropped
+
+
+@dataclass(slots=True)
+class ReducerCounts:
+    """What a reducer has done since it began.
+
+    Attributes:
+        results, failed: how many calls of ``process_result`` returned, raised.
+        fenced: how many results were left out because their workers were fenced off.
+        twice: how many were left out because they had come before.
+        strays: how many messages with results were of another scan.
+        malformed: how many messages could not be read.
+    """
+
+    results: int = 0
+    failed: int = 0
+    fenced: int = 0
+    twice: int = 0
+    strays: int = 0
+    malformed: int = 0
+
+
+class Reducer(AnalysisNode):
+    """A reducer.
+
+    Args:
+        name: of the reducer, as the user's class sees it.
+        controller_url: where the controller is.
+        user_class: the Reducer class.
+        descriptions: of the parameters, from all classes of the analysis.
+        bind: where workers connect to.
+        http_host, http_port: where to serve what the class publishes; not at all without a port.
+
+    Raises:
+        OSError: the HTTP address cannot be listened on.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        controller_url: str,
+        user_class: type,
+        descriptions: Descriptions,
+        *,
+        bind: str = "tcp://127.0.0.1:*",
+        http_host: str = "127.0.0.1",
+        http_port: int | None = None,
+    ) -> None:
+        super().__init__(name, controller_url, descriptions)
+        self.counts = ReducerCounts()
+        self._user_class = user_class
+        self._uuid = uuid4()
+        self._instance: analysis.Reducer | None = None
+        self._timer: ReducerTimer | None = None
+        self._timer_failures: deque[UserCodeError] = deque()
+        self._workers: dict[str, WorkerName] = {}
+        self._router = bound(self._zmq, bind)
+        self._poller.register(self._router, zmq.POLLIN)
+        self.url = endpoint(self._router)
+        self._server = None if http_port is None else self._serve(http_host, http_port)
+        self._version = 0  # of the parameters, the latest one in use
+        self._end()
+        self._send(ReducerHello(name, self.url), NO_SCAN)
+
+    def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
+        """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""
+        instance = self._instance
+        return ({}, None) if instance is None else (instance.publish, instance.publish_rlock)
+
+    @property
+    def http_url(self) -> str | None:
+        """Where the results are served."""
+        return None if self._server is None else self._server.url
+
+    def _serve(self, host: str, port: int) -> Server:
+        from dranspose.publish.http import Server  # only a reducer that serves needs to load a web server
+
+        return Server(self.published, host=host, port=port)
+
+    def _begin(self, scan: bytes, version: int) -> None:
+        values = self._versions[version].values
+        state = ReducerState(self.name, self._software, self._uuid, UUID(bytes=scan), self._build)
+        self._instance = instance = analysis.Reducer(self._user_class, values, self._context, state)
+        self._version = version
+        self._timer = ReducerTimer(instance, lambda: self._versions[self._version].values, self._timer_failed)
+        self._timer.start()
+
+    def _end(self) -> None:
+        if self._timer is not None:
+            self._timer.stop(TIMER_PATIENCE)
+            self._timer = None
+        self._timer_failures.clear()
+        self._intake = Intake()
+        self._queue: deque[tuple[str, PickledResult]] = deque()
+        self._reduced: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
+
+    def _close(self) -> None:
+        if self._server is not None:
+            self._server.close()
+        self._end()
+        if self._instance is not None:
+            self._instance.close(self._context)
+
+    def _timer_failed(self, error: UserCodeError) -> bool:
+        self._timer_failures.append(error)
+        self._wakeup.wake()
+        return True
+
+    def _has_work(self) -> bool:
+        return bool(self._queue) and self._queue[0][1].version in self._versions
+
+    def _receive(self, socket: zmq.Socket[bytes]) -> None:
+        while socket.poll(0):
+            sender, *parts = socket.recv_multipart(copy=False)
+            worker = sender.bytes.decode(errors="replace")
+            try:
+                if len(parts) == 1:
+                    self._welcome(worker, parts[0].bytes)
+                    continue
+                message = decode_results(parts)
+            except (MessageError, WireError) as error:
+                self.counts.malformed += 1
+                logger.warning("%s left out what %r sent: %s", self.identity, worker, error)
+                continue
+            if message.scan == self._scan:
+                self._queue += [(worker, result) for result in message.results]
+            else:
+                self.counts.strays += 1
+
+    def _welcome(self, worker: str, data: bytes) -> None:
+        _, hello = decode(data)
+        if isinstance(hello, WorkerHello):
+            self._workers[worker] = WorkerName(hello.name)
+
+    def _work(self, until: float) -> None:
+        instance = self._instance
+        while instance is not None and self._has_work():
+            worker, result = self._queue.popleft()
+            match self._intake.judge(worker, result.event, result.attempt):
+                case Verdict.TAKEN:
+                    self._reduce(instance, worker, result)
+                    self._reduced[worker, result.attempt].append(result.event)
+                case Verdict.FENCED:
+                    self.counts.fenced += 1
+                case Verdict.TWICE:
+                    self.counts.twice += 1
+                    logger.error("%s sent a result of event %d twice: a bug in dranspose", worker, result.event)
+            if time.monotonic() > until:
+                return
+
+    def _reduce(self, instance: analysis.Reducer, worker: str, pickled: PickledResult) -> None:
+        number, _, version, pickles = pickled
+        event = EventNumber(number)
+        parameters = self._versions[version]
+        self._version = max(version, self._version)
+        try:
+            payload = unpickle(pickles, event)
+            name = self._workers.get(worker, WorkerName(worker))
+            instance.process_result(ResultData(event, name, parameters.hash, payload), parameters.values)
+        except UserCodeError as error:
+            self.counts.failed += 1
+            self._tell_failure(error)
+        else:
+            self.counts.results += 1
+
+    def _report(self) -> None:
+        while self._timer_failures:
+            self._tell_failure(self._timer_failures.popleft())
+        for (worker, attempt), events in self._reduced.items():
+            self._send(Reduced(worker, tuple(ranges_of(sorted(events))), attempt), self._scan)
+        self._reduced.clear()
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Fence(worker):
+                self._intake.fence(worker)
+                self._send(Fenced(worker), self._scan)
+            case FinishReducer() if self._instance is not None:
+                self._finish(self._instance)
+
+    def _finish(self, instance: analysis.Reducer) -> None:
+        if self._timer is not None:
+            self._timer.stop()  # no call of it is to see what `finish` has put away
+        try:
+            instance.finish(self._versions[self._version].values)
+        except UserCodeError as error:
+            self._tell_failure(error)
+        self._report()
+        self._send(ReducerFinished(), self._scan)

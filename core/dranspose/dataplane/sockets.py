@@ -1,0 +1,45 @@
+"""The sockets between nodes: who binds, who connects, and how a peer that is gone is noticed."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import zmq
+
+HEARTBEAT_INTERVAL = 250  # ms
+HEARTBEAT_TIMEOUT = 1500  # ms without any sign of life of libzmq's own thread: the connection is closed
+
+
+def new_identity(name: str) -> str:
+    """Return a name for this incarnation of a node: a restarted one is never taken for the one before."""
+    return f"{name}:{secrets.token_hex(4)}"
+
+
+def bound(context: zmq.Context[Any], url: str) -> zmq.Socket[bytes]:
+    """Return a ROUTER bound to a URL, port ``*`` for a free one; to send to a peer that is gone raises EHOSTUNREACH."""
+    socket = _configured(context.socket(zmq.ROUTER))
+    socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
+    socket.bind(url)
+    return socket
+
+
+def connected(context: zmq.Context[Any], url: str, identity: str) -> zmq.Socket[bytes]:
+    """Return a DEALER that connects to a ROUTER under this identity."""
+    socket = _configured(context.socket(zmq.DEALER))
+    socket.setsockopt_string(zmq.IDENTITY, identity)
+    socket.connect(url)
+    return socket
+
+
+def endpoint(socket: zmq.Socket[bytes]) -> str:
+    """Return the URL that a socket is bound to."""
+    return socket.getsockopt_string(zmq.LAST_ENDPOINT)
+
+
+def _configured(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
+    socket.set_hwm(0)  # what may be under way is limited by windows, and never dropped
+    socket.setsockopt(zmq.LINGER, 0)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL)
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT)
+    return socket

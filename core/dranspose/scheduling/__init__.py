@@ -1,0 +1,1 @@
+"""What the scheduler is made of: its messages, and the books that it keeps."""

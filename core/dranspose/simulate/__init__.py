@@ -1,0 +1,1 @@
+"""Detectors to try things with: the sending end of the protocols."""

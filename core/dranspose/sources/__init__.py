@@ -1,0 +1,1 @@
+"""The streams of detectors, one module per protocol: socket in, numbered packets out."""

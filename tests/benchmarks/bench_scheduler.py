@@ -1,0 +1,93 @@
+"""The scheduler alone: how many virtual workers it binds in a second of one core, for 1000 workers."""
+
+import argparse
+import sys
+import time
+from collections import deque
+from collections.abc import Iterable, Sequence
+
+from dranspose.protocol import GENERIC_TAG, StreamName
+from dranspose.scheduler import Phase, Scheduler
+from dranspose.scheduling.credit import WORK_IN_HAND
+from dranspose.scheduling.instructions import Bind, Broadcast, Instruction
+from dranspose.scheduling.stimuli import Finished, Outcome, Reduced, Start, WorkerJoined
+from dranspose.triggermap import TriggerMap
+
+LOADS = [(1, 10), (10, 100), (1, 2), (1, 50), (10, 10)]
+"""Events per virtual worker, and the window that follows from the time a call takes.
+
+200 000 virtual workers a second are 200 for each of 1000 workers: with one event each, calls take 5 ms and windows are
+10 events; with ten, calls take 0.5 ms and windows are 100 events. Windows are smaller when calls take longer, and then
+fewer bindings are needed.
+"""
+
+
+class Workers:
+    """Workers that report whenever half a window is done, and a reducer that reports each batch of results.
+
+    Half a window is 25 ms of work: 40 reports a second from each worker, whatever its calls take.
+    """
+
+    def __init__(self, scheduler: Scheduler, batch: int, window: int) -> None:
+        self.reports = 0
+        self._scheduler = scheduler
+        self._batch = batch
+        self._at_once = max(window // 2, 1)
+        self._seconds = WORK_IN_HAND / window
+        self._waiting: deque[tuple[str, int, int]] = deque()  # whose, first and last event
+
+    def work(self) -> None:
+        """Process all that is bound, in turns."""
+        handle = self._scheduler.handle
+        while self._waiting:
+            worker, first, last = self._waiting.popleft()
+            if last - first >= self._at_once:
+                self._waiting.append((worker, first + self._at_once, last))
+                last = first + self._at_once - 1
+            events = ((first, last),)
+            self.follow(handle(Finished(worker, events, Outcome.RESULT, self._seconds)))
+            self.follow(handle(Reduced(worker, events)))
+            self.reports += 1
+
+    def follow(self, instructions: Iterable[Instruction]) -> None:
+        """Take in what instructions give to workers; the first event is the one of the header packets."""
+        for instruction in instructions:
+            match instruction:
+                case Bind(first, last, worker):
+                    self._waiting.append((worker, 1 + first * self._batch, (last + 1) * self._batch))
+                case Broadcast(event, workers):
+                    self._waiting.extend((worker, event, event) for worker in workers)
+
+
+def measure(virtual_workers: int, workers: int, batch: int, window: int) -> tuple[float, int]:
+    """Return how long a scan takes, in seconds of processor time, and how many reports there are from workers."""
+    uniform = {"streams": ["eiger"], "events": virtual_workers * batch, "batch": batch}
+    scheduler = Scheduler(TriggerMap.from_json({"uniform": uniform}), {"ingester": [StreamName("eiger")]})
+    simulated = Workers(scheduler, batch, window)
+    begin = time.process_time()
+    for number in range(workers):
+        scheduler.handle(WorkerJoined(f"worker{number}", frozenset({GENERIC_TAG})))
+    simulated.follow(scheduler.handle(Start()))
+    simulated.work()
+    seconds = time.process_time() - begin
+    if scheduler.phase is not Phase.FINISHING_WORKERS:
+        raise SystemExit(f"the scan came to a halt: {scheduler.report()}")
+    return seconds, simulated.reports
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print a table with a row for each load; what simulates the workers is part of the time."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--virtual-workers", type=int, default=1_000_000)
+    parser.add_argument("--workers", type=int, default=1_000)
+    options = parser.parse_args(arguments)
+    print(f"scheduler with {options.workers} workers and {options.virtual_workers} virtual workers, one core")
+    print(f"{'batch':>6}{'window':>8}{'bindings/s':>12}{'events/s':>12}{'reports/s':>11}")
+    for batch, window in LOADS:
+        seconds, reports = measure(options.virtual_workers, options.workers, batch, window)
+        bindings = options.virtual_workers / seconds
+        print(f"{batch:6}{window:8}{bindings:12.0f}{bindings * batch:12.0f}{2 * reports / seconds:11.0f}")
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])

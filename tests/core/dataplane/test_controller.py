@@ -1,0 +1,210 @@
+"""The controller among nodes that say what the test wants."""
+
+import threading
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import zmq
+from tests.core.dataplane.peers import PATIENCE, context
+
+from dranspose.dataplane.controller import Controller, Phase, Refused
+from dranspose.dataplane.messages import (
+    NO_SCAN,
+    Arm,
+    Disarm,
+    Failure,
+    IngesterHello,
+    Message,
+    Parameters,
+    Peers,
+    Ping,
+    Ready,
+    ReducerHello,
+    WorkerHello,
+    decode,
+    encode,
+)
+from dranspose.dataplane.sockets import connected
+from dranspose.parameters import IntParameter, ParameterError, ParameterStore, merge_descriptions
+from dranspose.scheduling.instructions import FinishReducer, FinishWorkers
+from dranspose.scheduling.stimuli import Finished, Missing, Outcome, ReducerFinished, WorkerFinished
+from dranspose.triggermap import TriggerMap, TriggerMapError
+
+SECONDS = PATIENCE / 1000
+MAP = TriggerMap.from_json({"uniform": {"streams": ["xrd"], "events": 3}})
+
+
+kept: list["Node"] = []  # a socket that nobody holds is closed
+
+
+class Node:
+    """A node of the test's own."""
+
+    def __init__(self, made: zmq.Context[Any], controller: Controller, identity: str, hello: Message) -> None:
+        self.identity = identity
+        self.socket = connected(made, controller.url, identity)
+        self.socket.setsockopt(zmq.RCVTIMEO, PATIENCE)
+        self.say(hello)
+        kept.append(self)
+
+    def say(self, message: Message, scan: bytes = NO_SCAN) -> None:
+        self.socket.send(encode(message, scan))
+
+    def hear(self, *kinds: type) -> tuple[bytes, Any]:
+        """Return the next message of one of these kinds, with its scan."""
+        while True:
+            scan, message = decode(self.socket.recv())
+            if isinstance(message, kinds):
+                return scan, message
+
+
+@pytest.fixture
+def controller() -> Iterator[Controller]:
+    described = merge_descriptions([IntParameter(name="till_x", default=2)])
+    running = Controller(ParameterStore(described, {}))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    yield running
+    running.stop()
+    thread.join()
+
+
+@pytest.fixture
+def made() -> Iterator[zmq.Context[Any]]:
+    with context() as a_context:
+        yield a_context
+    kept.clear()
+
+
+def ingester(made: zmq.Context[Any], controller: Controller) -> Node:
+    return Node(made, controller, "ingester:1", IngesterHello("ingester", "tcp://ingester", ("xrd",)))
+
+
+def worker(made: zmq.Context[Any], controller: Controller, identity: str = "worker:1") -> Node:
+    return Node(made, controller, identity, WorkerHello(identity.split(":")[0], ("generic",), False))
+
+
+def reducer(made: zmq.Context[Any], controller: Controller) -> Node:
+    return Node(made, controller, "reducer:1", ReducerHello("reducer", "tcp://reducer"))
+
+
+@pytest.fixture
+def nodes(made: zmq.Context[Any], controller: Controller) -> tuple[Node, Node, Node]:
+    """Return an ingester, a worker and a reducer that the controller knows."""
+    there = ingester(made, controller), worker(made, controller), reducer(made, controller)
+    controller.wait_until(lambda s: bool(s.ingesters and s.workers and s.reducers), SECONDS)
+    return there
+
+
+def test_workers_are_told_where_the_others_are(made: zmq.Context[Any], controller: Controller) -> None:
+    first = worker(made, controller)
+    assert first.hear(Peers)[1] == Peers({}, {})
+    ingester(made, controller)
+    assert first.hear(Peers)[1] == Peers({"ingester:1": "tcp://ingester"}, {})
+    reducer(made, controller)
+    assert first.hear(Peers)[1] == Peers({"ingester:1": "tcp://ingester"}, {"reducer:1": "tcp://reducer"})
+
+
+def test_a_scan_from_arming_to_its_report(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
+    scan = controller.arm(MAP)
+    assert controller.wait_until(lambda s: s.phase is Phase.ARMING, SECONDS).scan == scan
+    for node in nodes:
+        assert node.hear(Arm)[0] == scan
+        node.say(Ready(), scan)
+    controller.wait_until(lambda s: s.phase is Phase.RUNNING, SECONDS)
+    _, the_worker, the_reducer = nodes
+    the_worker.say(Finished(the_worker.identity, ((0, 3),), Outcome.NONE, 0.1), scan)
+    controller.wait_until(lambda s: s.report is not None and s.report.completed == 4, SECONDS)
+    the_worker.say(Finished(the_worker.identity, ((4, 4),), Outcome.NONE, 0.1), scan)
+    assert the_worker.hear(FinishWorkers)[1].workers == (the_worker.identity,)
+    the_worker.say(WorkerFinished(the_worker.identity), scan)
+    the_reducer.hear(FinishReducer)
+    the_reducer.say(ReducerFinished(), scan)
+    status = controller.wait_until(lambda s: s.phase is Phase.STANDBY, SECONDS)
+    assert (status.failed, status.report and status.report.completed) == ("", 5)
+    for node in nodes:
+        assert node.hear(Disarm)[0] == scan
+
+
+def test_a_map_that_cannot_be_served_is_refused(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
+    with pytest.raises(TriggerMapError, match="pcap"):
+        controller.arm(TriggerMap.from_json({"uniform": {"streams": ["pcap"], "events": 3}}))
+    assert controller.status.phase is Phase.STANDBY
+
+
+def test_without_a_reducer_there_is_no_scan(made: zmq.Context[Any], controller: Controller) -> None:
+    ingester(made, controller)
+    worker(made, controller)
+    controller.wait_until(lambda s: bool(s.ingesters and s.workers), SECONDS)
+    with pytest.raises(Refused, match="no reducer"):
+        controller.arm(MAP)
+
+
+def test_a_running_scan_is_not_given_up(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
+    first, scan = controller.arm(MAP), controller.arm(MAP)  # while it is being armed, it is
+    for node in nodes:
+        assert [node.hear(Arm)[0], node.hear(Arm)[0]] == [first, scan]
+        node.say(Ready(), scan)
+    controller.wait_until(lambda s: s.phase is Phase.RUNNING, SECONDS)
+    with pytest.raises(Refused, match="running"):
+        controller.arm(MAP)
+
+
+def test_a_worker_that_cannot_take_part_is_named(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
+    scan = controller.arm(MAP)
+    for node, error in zip(nodes, ("", "__init__ failed", ""), strict=True):
+        node.hear(Arm)
+        node.say(Ready(error), scan)
+    status = controller.wait_until(lambda s: s.phase is Phase.STANDBY, SECONDS)
+    assert "no worker" in status.failed
+    assert status.failures == (Failure(-1, "worker:1 cannot take part in the scan", "__init__ failed"),)
+
+
+def test_a_worker_that_joins_is_armed(
+    made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    scan = controller.arm(MAP)
+    late = worker(made, controller, "late:1")
+    assert late.hear(Parameters)[1] == Parameters(0, {"till_x": b"2"})
+    assert late.hear(Arm)[0] == scan
+
+
+def test_a_node_that_comes_again_takes_its_own_place(
+    made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    worker(made, controller, "worker:2")
+    assert controller.wait_until(lambda s: s.workers == ("worker:2",), SECONDS)
+
+
+def test_a_node_that_is_gone_is_noticed(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
+    nodes[1].socket.close()
+    controller.wait_until(lambda s: s.workers == (), SECONDS)
+
+
+def test_a_change_of_parameters_goes_to_those_who_use_them(
+    controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    controller.arm(MAP)
+    with pytest.raises(ParameterError, match="till_x"):
+        controller.set_parameter("till_x", b"many")
+    assert controller.set_parameter("till_x", b"5") == 1
+    for node in nodes[1:]:
+        assert node.hear(Parameters)[1].version == 0
+        assert node.hear(Parameters)[1] == Parameters(1, {"till_x": b"5"})
+
+
+def test_what_is_no_message_is_left_out(
+    made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    stranger = Node(made, controller, "stranger:1", Ping()).socket
+    for parts in ([b""], [b"\xff" * 10], [b"x", b"y"], [encode(Missing("xrd", ((0, 1),)), bytes(16))]):
+        stranger.send_multipart(parts)
+    assert nodes[0].hear(Ping)
+    assert controller.status.ingesters == ("ingester:1",)
+
+
+def test_an_aborted_scan_is_over_at_once(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
+    controller.arm(MAP)
+    controller.abort()
+    assert controller.wait_until(lambda s: s.phase is Phase.STANDBY, SECONDS).failed == "aborted"

@@ -1,0 +1,429 @@
+"""An ingester between a controller, workers and detectors that the test plays."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+import zmq
+from tests.core.dataplane.peers import SCAN, Dealer, Router, Running, context
+
+from dranspose.capture import CaptureReader
+from dranspose.dataplane import ingester as ingester_module
+from dranspose.dataplane.ingester import Ingester
+from dranspose.dataplane.messages import NO_SCAN, Arm, Disarm, Done, IngesterHello, Ping, Ready, WorkerHello, encode
+from dranspose.dataplane.wire import Share, decode_shares
+from dranspose.event import StreamData
+from dranspose.protocol import StreamName
+from dranspose.scheduling.instructions import (
+    Bind,
+    Broadcast,
+    EndAt,
+    Fence,
+    Hold,
+    Poison,
+    Release,
+    UseParameters,
+    Window,
+)
+from dranspose.scheduling.stimuli import Held, Missing
+from dranspose.sources.packet import Packet, PacketKind, Skipped
+from dranspose.sources.source import SourceError
+from dranspose.triggermap import TriggerMap
+
+EIGER, PCAP = StreamName("eiger"), StreamName("pcap")
+IMAGES = 6
+MAP = TriggerMap.from_json({"uniform": {"streams": ["eiger"], "events": IMAGES}})
+BOTH = TriggerMap.from_json({"uniform": {"streams": ["eiger", "pcap"], "events": IMAGES}})
+
+
+def packet(number: int, stream: StreamName = EIGER, size: int = 8) -> Packet:
+    """Return the packet for an event of one of the maps."""
+    kinds = {0: PacketKind.START, IMAGES + 1: PacketKind.END}
+    return Packet(stream, kinds.get(number, PacketKind.FRAME), number, data(number, size))
+
+
+def data(number: int, size: int = 8) -> StreamData:
+    return StreamData("STINS", [b"%d" % number, b"." * size])
+
+
+def share(event: int, attempt: int = 0, streams: int = 1) -> Share:
+    return Share(event, attempt, streams, False, data(event))
+
+
+class FakeSource:
+    """A source whose packets the test hands over one by one, each with a message to its socket."""
+
+    def __init__(self, *streams: StreamName, error: str = "") -> None:
+        self.streams = streams
+        self.connections = 1
+        self.sockets: list[zmq.Socket[bytes]] = []
+        self.packets: list[Packet | Skipped] = []
+        self._error = error
+        self._outlet: zmq.Socket[bytes] | None = None
+
+    def open(self, context: zmq.Context[Any]) -> None:
+        if self._error:
+            raise SourceError(self._error)
+        socket, self._outlet = context.socket(zmq.PULL), context.socket(zmq.PUSH)
+        url = f"inproc://{id(socket)}"
+        socket.bind(url)
+        self._outlet.connect(url)
+        self.sockets = [socket]
+
+    def close(self) -> None:
+        for socket in (*self.sockets, self._outlet):
+            if socket is not None:
+                socket.close()
+        self.sockets, self._outlet = [], None
+
+    def read(self, readable: Any, limit: int) -> list[Packet | Skipped]:
+        read = [self.packets[int(readable.recv())]]
+        while len(read) < limit and readable.poll(0):
+            read.append(self.packets[int(readable.recv())])
+        return read
+
+    def send(self, *packets: Packet | Skipped) -> None:
+        assert self._outlet is not None
+        for packet in packets:
+            self.packets.append(packet)
+            self._outlet.send(b"%d" % (len(self.packets) - 1))
+
+
+class Stage:
+    """An ingester that runs, its controller, and its workers."""
+
+    def __init__(self, stack: ExitStack, *sources: FakeSource, **options: Any) -> None:
+        self._stack = stack
+        self._context = stack.enter_context(context())
+        self.controller = Router(self._context)
+        stack.enter_context(self.controller.socket)
+        self.ingester = Ingester("area/det/1", self.controller.url, sources, **options)
+        self.running = stack.enter_context(Running(self.ingester))
+        self.hello = self.controller.hear(IngesterHello, NO_SCAN)
+
+    def arm(self, trigger_map: TriggerMap = MAP, version: int = 0) -> str:
+        self.controller.say(Arm(trigger_map.to_message(), version))
+        return self.controller.hear(Ready).error
+
+    def worker(self, name: str, window: int = 100) -> Worker:
+        worker = Worker(self._context, self.hello.url, name)
+        self._stack.enter_context(worker.socket)
+        worker.say(WorkerHello(name, ("generic",), False))
+        self.controller.say(Window(name, window))
+        return worker
+
+    def say(self, *instructions: Any) -> None:
+        for instruction in instructions:
+            self.controller.say(instruction)
+
+    def settle(self) -> int:
+        """Return `Held.next_event` when the ingester has done all that it was told before; it goes on forwarding."""
+        self.say(Hold(7))
+        held = self.controller.hear(Held)
+        assert (held.ingester, held.hold) == (self.ingester.identity, 7)
+        self.say(UseParameters(0, held.next_event))
+        return held.next_event
+
+
+class Worker(Dealer):
+    """A worker, to the ingester under test."""
+
+    def gets(self, shares: int, stream: StreamName = EIGER, version: int = 0) -> list[Share]:
+        """Return so many shares."""
+        found: list[Share] = []
+        while len(found) < shares:
+            message = decode_shares(self.receive())
+            assert (message.scan, message.stream, message.version) == (SCAN, stream, version)
+            found += message.shares
+        return found
+
+    def gets_of_all(self, shares: int) -> dict[str, list[Share]]:
+        """Return so many shares by their streams."""
+        found: dict[str, list[Share]] = {}
+        while sum(map(len, found.values())) < shares:
+            message = decode_shares(self.receive())
+            found.setdefault(message.stream, []).extend(message.shares)
+        return found
+
+    def done(self, *events: tuple[int, int, int]) -> None:
+        self.socket.send(encode(Done(events), SCAN))
+
+
+@pytest.fixture
+def stack() -> Iterator[ExitStack]:
+    with ExitStack() as stack:
+        yield stack
+
+
+def test_it_says_hello(stack: ExitStack) -> None:
+    stage = Stage(stack, FakeSource(EIGER), FakeSource(PCAP))
+    assert stage.hello == IngesterHello("area/det/1", stage.ingester.url, (EIGER, PCAP))
+
+
+def test_frames_go_to_workers(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    assert stage.arm() == ""
+    ann, bob = stage.worker("ann"), stage.worker("bob")
+    stage.say(Broadcast(0, ("ann", "bob")), Bind(0, 2, "ann"), Bind(3, 5, "bob"), Broadcast(7, ("ann", "bob")))
+    source.send(*map(packet, range(8)))
+    assert ann.gets(5) == [share(event) for event in (0, 1, 2, 3, 7)]
+    assert bob.gets(5) == [share(event) for event in (0, 4, 5, 6, 7)]
+    assert stage.settle() == 8
+    counts = stage.ingester.counts
+    assert (counts.packets, counts.forwarded, counts.missing, counts.undeliverable) == (8, 10, 0, 0)
+
+
+def test_large_frames_arrive_whole(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann, bob = stage.worker("ann"), stage.worker("bob")
+    large = zmq.Frame(b"x" * 200_000)
+    source.send(Packet(EIGER, PacketKind.START, 0, StreamData("STINS", [b"header", large])))
+    stage.say(Broadcast(0, ("ann", "bob")))
+    for worker in (ann, bob):
+        (got,) = worker.gets(1)
+        assert got.data is not None
+        assert [bytes(frame.buffer) if isinstance(frame, zmq.Frame) else frame for frame in got.data.frames] == [
+            b"header", large.bytes,
+        ]  # fmt: skip
+
+
+def test_a_done_event_makes_room(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm(version=4)
+    ann = stage.worker("ann", window=2)
+    stage.say(Bind(0, 5, "ann"))
+    source.send(*map(packet, range(7)))
+    assert ann.gets(2, version=4) == [share(1), share(2)]
+    ann.done((1, 1, 0))
+    assert ann.gets(1, version=4) == [share(3)]
+    ann.done((2, 3, 0))
+    assert ann.gets(2, version=4) == [share(4), share(5)]
+
+
+def test_a_worker_that_joins_gets_what_is_kept(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Broadcast(0, ("ann",)), Bind(0, 2, "ann"))
+    source.send(*map(packet, range(4)))
+    assert ann.gets(4) == [share(event) for event in range(4)]
+    stage.say(Release(((0, 1),)), Fence("ann"), Bind(0, 2, "bob", 1, ((1, 1),)), Broadcast(0, ("bob",)))
+    bob = stage.worker("bob")
+    assert bob.gets(3) == [share(0), share(2, attempt=1), share(3, attempt=1)]
+
+
+def test_missing_frames_are_told(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"))
+    source.send(packet(0), packet(1), packet(4), packet(7))
+    assert stage.controller.hear(Missing) == Missing(EIGER, ((2, 3), (5, 6)))
+    assert sorted(ann.gets(6)) == [
+        share(1), Share(2, 0, 1, False, None), Share(3, 0, 1, False, None), share(4),
+        Share(5, 0, 1, False, None), Share(6, 0, 1, False, None),
+    ]  # fmt: skip
+    assert stage.ingester.counts.missing == 4
+
+
+def test_what_has_not_come_at_the_end_is_missing(stack: ExitStack) -> None:
+    eiger, pcap = FakeSource(EIGER), FakeSource(PCAP)
+    stage = Stage(stack, eiger, pcap)
+    stage.arm(BOTH)
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"))
+    pcap.send(*(packet(number, PCAP) for number in range(8)))
+    eiger.send(packet(0), packet(1))
+    assert ann.gets_of_all(7) == {
+        EIGER: [share(1, streams=2)],
+        PCAP: [share(event, streams=2) for event in range(1, 7)],
+    }
+    stage.say(Hold(1), EndAt(4))
+    assert stage.controller.hear(Held).hold == 1
+    assert stage.controller.hear(Missing) == Missing(EIGER, ((2, 3), (7, 7)))
+
+
+def test_a_hold_holds(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"))
+    source.send(packet(0), packet(1))
+    assert ann.gets(1) == [share(1)]
+    stage.say(Hold(1))
+    assert stage.controller.hear(Held) == Held(stage.ingester.identity, 1, 2)
+    source.send(packet(2), packet(3))
+    stage.say(UseParameters(9, 3))
+    assert ann.gets(1) == [share(2)]
+    assert ann.gets(1, version=9) == [share(3)]
+
+
+def test_only_sources_of_the_map_are_opened_and_they_are_closed(stack: ExitStack) -> None:
+    eiger, pcap = FakeSource(EIGER), FakeSource(PCAP)
+    stage = Stage(stack, eiger, pcap)
+    stage.arm()
+    assert eiger.sockets
+    assert not pcap.sockets
+    stage.say(Disarm())
+    assert stage.arm(BOTH) == ""
+    assert eiger.sockets
+    assert pcap.sockets
+    stage.ingester.stop()
+    stage.running.thread.join()
+    assert not eiger.sockets
+    assert not pcap.sockets
+
+
+def test_a_new_scan_begins_anew(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"))
+    source.send(packet(0), packet(1))
+    assert ann.gets(1) == [share(1)]
+    stage.arm()
+    stage.say(Window("ann", 100), Bind(1, 5, "ann"))
+    source.send(packet(0), packet(1), packet(2))
+    assert ann.gets(1) == [share(2)]
+    stage.controller.say(Bind(0, 0, "ann"), b"another scan.....")
+    assert stage.settle() == 3
+
+
+def test_it_says_why_it_is_not_ready(stack: ExitStack) -> None:
+    eiger, pcap = FakeSource(EIGER), FakeSource(PCAP, error="stream 'pcap': there is no such host")
+    stage = Stage(stack, eiger, pcap)
+    assert stage.arm(BOTH) == "stream 'pcap': there is no such host"
+    assert not eiger.sockets
+    stage.controller.say(Arm({"parts": {}}, 0))
+    assert "tag sets" in stage.controller.hear(Ready).error
+    assert stage.arm() == ""
+
+
+def test_skipped_and_unwanted_messages_are_counted(stack: ExitStack) -> None:
+    source = FakeSource(EIGER, PCAP)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Broadcast(0, ("ann",)))
+    source.send(Skipped(EIGER, "nonsense", b"\0"), packet(0, PCAP), packet(0))
+    ann.gets(1)
+    stage.settle()
+    counts = stage.ingester.counts
+    assert (counts.packets, counts.skipped, counts.unwanted) == (2, 1, 1)
+
+
+def test_at_the_bound_only_what_is_waited_for_is_read(stack: ExitStack) -> None:
+    eiger, pcap = FakeSource(EIGER), FakeSource(PCAP)
+    stage = Stage(stack, eiger, pcap, keep_bytes=1)
+    stage.arm(BOTH)
+    ann = stage.worker("ann")
+    stage.say(Broadcast(0, ("ann",)), Bind(0, 5, "ann"))
+    eiger.send(packet(0))
+    assert ann.gets(1) == [share(0, streams=2)]
+    eiger.send(packet(1))
+    stage.settle()
+    assert stage.ingester.counts.packets == 1
+    pcap.send(packet(0, PCAP), packet(1, PCAP))
+    assert ann.gets(1, PCAP) == [share(0, streams=2)]
+    stage.say(Release(((0, 0),)))
+    assert ann.gets_of_all(2) == {EIGER: [share(1, streams=2)], PCAP: [share(1, streams=2)]}
+
+
+def test_a_poisonous_event_is_captured(stack: ExitStack, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source, folder=tmp_path)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"))
+    source.send(packet(0), packet(1), packet(2))
+    ann.gets(2)
+    with caplog.at_level(logging.WARNING):
+        stage.say(Poison(2), Poison(1), Poison(5))
+        stage.settle()
+    (path,) = tmp_path.iterdir()
+    assert path.name == f"area_det_1-{SCAN.hex()}-poisoned.cbors"
+    assert [(message.event_number, message.streams) for message in CaptureReader(path)] == [
+        (event, {EIGER: data(event)}) for event in (2, 1)
+    ]
+    assert stage.ingester.counts.poisoned == 2
+    assert f"event 2 killed its workers: its frames are in {path}" in caplog.text
+
+
+def test_a_capture_that_cannot_be_written_is_said(
+    stack: ExitStack, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source, folder=tmp_path / "gone")
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"))
+    source.send(packet(0), packet(1))
+    ann.gets(1)
+    stage.say(Poison(1))
+    stage.settle()
+    assert "event 1 killed its workers, and its frames cannot be written" in caplog.text
+    assert stage.ingester.counts.poisoned == 0
+
+
+def test_what_is_for_a_worker_that_is_gone_is_dropped(stack: ExitStack) -> None:
+    events = 20_000
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm(TriggerMap.from_json({"uniform": {"streams": ["eiger"], "events": events}}))
+    ann, bob = stage.worker("ann", window=events), stage.worker("bob")
+    stage.say(Broadcast(0, ("ann", "bob")), Bind(0, events - 2, "ann"), Bind(events - 1, events - 1, "bob"))
+    source.send(packet(0))
+    assert ann.gets(1) == bob.gets(1) == [share(0)]
+    ann.socket.close()
+    for event in range(1, events):
+        source.send(Packet(EIGER, PacketKind.FRAME, event, data(event)))
+        if stage.settle() == event + 1 and stage.ingester.counts.undeliverable:
+            break
+    else:
+        pytest.fail("the ingester does not notice that Ann is gone")
+    stage.say(Fence("ann"), Bind(0, 0, "bob", 1))
+    assert bob.gets(1) == [share(1, attempt=1)]
+
+
+def test_nonsense_is_left_out(stack: ExitStack, caplog: pytest.LogCaptureFixture) -> None:
+    stage = Stage(stack, FakeSource(EIGER))
+    stage.arm()
+    ann = stage.worker("ann")
+    ann.socket.send(b"nonsense")
+    ann.socket.send_multipart([b"", b""])
+    stage.controller.send([b"nonsense"])
+    stage.controller.say(Ping(), NO_SCAN)
+    assert stage.arm() == ""
+    assert "left out what the controller sent" in caplog.text
+
+
+def test_a_silent_controller_ends_the_scan(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(ingester_module, "SILENCE", 0.05)
+    closed = threading.Event()
+
+    class Watched(FakeSource):
+        def close(self) -> None:
+            super().close()
+            closed.set()
+
+    stage = Stage(stack, Watched(EIGER))
+    stage.arm()
+    assert closed.wait(20)
+    assert "no sign of the controller" in caplog.text
+    assert stage.arm() == ""

@@ -1,0 +1,56 @@
+"""Control messages on the wire."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from dranspose.dataplane.messages import (
+    NO_SCAN,
+    Arm,
+    Done,
+    IngesterHello,
+    Message,
+    MessageError,
+    Parameters,
+    Peers,
+    Ping,
+    decode,
+    encode,
+)
+from dranspose.scheduling.instructions import Bind, Release
+from dranspose.scheduling.stimuli import Finished, Outcome
+
+SCAN = bytes(range(16))
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        Ping(),
+        IngesterHello("ingester", "tcp://127.0.0.1:1", ("xrd", "pcap")),
+        Peers({"ingester:1": "tcp://a"}, {}),
+        Parameters(3, {"poni": b"\x00\xff"}),
+        Arm({"parts": {"main": {"offsets": b"\x01"}}}, 0),
+        Done(((1, 5, 0), (7, 7, 2))),
+        Bind(0, 9, "worker:1", 3, ((4, 5),)),
+        Release(((0, 100),)),
+        *(Finished("worker:1", ((1, 2),), outcome, 0.5, 1) for outcome in Outcome),
+    ],
+)
+@pytest.mark.parametrize("scan", [NO_SCAN, SCAN])
+def test_messages_come_out_as_they_went_in(message: Message, scan: bytes) -> None:
+    assert decode(encode(message, scan)) == (scan, message)
+
+
+@given(st.binary(max_size=60))
+def test_what_is_no_message_is_refused(data: bytes) -> None:
+    with pytest.raises(MessageError):
+        decode(data)
+
+
+def test_a_message_with_other_fields_is_refused() -> None:
+    import msgpack
+
+    for content in (["Ping", SCAN, 1], ["Bind", SCAN], ["Nothing", SCAN], [["Ping"], SCAN], ["Ping"]):
+        with pytest.raises(MessageError):
+            decode(msgpack.packb(content))
