@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 import threading
 from collections.abc import Iterator
@@ -56,6 +57,9 @@ def share(event: int, attempt: int = 0, streams: int = 1) -> Share:
     return Share(event, attempt, streams, False, data(event))
 
 
+addresses = itertools.count()  # a closed socket gives its address free some time later
+
+
 class FakeSource:
     """A source whose packets the test hands over one by one, each with a message to its socket."""
 
@@ -71,7 +75,7 @@ class FakeSource:
         if self._error:
             raise SourceError(self._error)
         socket, self._outlet = context.socket(zmq.PULL), context.socket(zmq.PUSH)
-        url = f"inproc://{id(socket)}"
+        url = f"inproc://{next(addresses)}"
         socket.bind(url)
         self._outlet.connect(url)
         self.sockets = [socket]
