@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NewType
+from typing import NamedTuple, NewType
 from uuid import UUID, uuid4
 
 StreamName = NewType("StreamName", str)
@@ -18,6 +18,13 @@ ParameterValue = int | float | str | bool | bytes
 
 GENERIC_TAG = WorkerTag("generic")
 """The tag that workers and virtual workers have unless told otherwise."""
+
+
+class VirtualWorker(NamedTuple):
+    """Whom a frame is for: one worker with the tags for all frames of a constraint; with None, every such worker."""
+
+    tags: frozenset[str] = frozenset({GENERIC_TAG})
+    constraint: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

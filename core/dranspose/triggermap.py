@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dranspose.protocol import GENERIC_TAG, StreamName
+from dranspose.protocol import GENERIC_TAG, StreamName, VirtualWorker
 
 Tags: TypeAlias = frozenset[str]
 Integers: TypeAlias = npt.NDArray[np.signedinteger[Any]]
@@ -37,13 +37,6 @@ LIMIT = 2**62
 
 class TriggerMapError(ValueError):
     """A trigger map is malformed or cannot be served; names the part, the stream and the event within the part."""
-
-
-class VirtualWorker(NamedTuple):
-    """Whom a frame is for: one worker with the tags for all frames of a constraint; with None, every such worker."""
-
-    tags: Tags
-    constraint: int | None
 
 
 class Recipients(NamedTuple):

@@ -6,12 +6,17 @@ import dataclasses
 
 import pytest
 
-from dranspose.protocol import BuildMetadata, ReducerState, WorkerState, WorkParameter
+from dranspose.protocol import BuildMetadata, ReducerState, VirtualWorker, WorkerState, WorkParameter
 
 
 def test_a_worker_is_generic_unless_told_otherwise():
     assert WorkerState("worker1", "1.0").tags == {"generic"}
     assert WorkerState("worker1", "1.0", tags=frozenset({"gpu"})).tags == {"gpu"}
+
+
+def test_a_virtual_worker_is_generic_and_a_broadcast_unless_told_otherwise():
+    assert VirtualWorker() == (frozenset({"generic"}), None)
+    assert VirtualWorker(constraint=3).constraint == 3
 
 
 def test_each_node_has_an_identity_of_its_own():
