@@ -6,6 +6,11 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("CI", derandomize=True, deadline=None)  # a change is judged by what it changes
+if os.environ.get("CI"):
+    settings.load_profile("CI")
 
 
 @pytest.fixture(scope="session")

@@ -391,9 +391,8 @@ class Scheduler:
         broadcasts = self._map.recipients(self._end).broadcasts
         record.unserved.clear()
         workers = self._handout.workers.values()
-        self._handout.broadcast(
-            self._end, (worker for worker in workers if any(tags <= worker.tags for tags in broadcasts))
-        )
+        chosen = [worker for worker in workers if any(tags <= worker.tags for tags in broadcasts)]
+        self._handout.broadcast(self._end, chosen)
         self._completion.finish_if_complete(self._end)
 
     def _nothing_is_left(self) -> bool:

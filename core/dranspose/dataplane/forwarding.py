@@ -99,7 +99,8 @@ class Forwarding:
         self._released = IntervalSet()
         self._released_stop = 0
         self._lowest = 0  # of the events that have virtual workers and were not released
-        self._broadcast_room = broadcast_bytes
+        self._stay: dict[StreamName, dict[int, Kept]] = {stream: {} for stream in self._streams}  # released broadcasts
+        self._room_to_stay = broadcast_bytes
         self._held = False
         self._stirred: dict[Lane, None] = {}  # those that may have something to give
 
@@ -111,8 +112,6 @@ class Forwarding:
             return
         size = sum(map(len, data.frames)) + FRAME_OVERHEAD
         self.kept_bytes += size
-        if event >= self._arrived_stop:
-            self._arrived_stop = event + 1
         self._arrive(stream, event, Kept(data, size))
 
     def lose(self, stream: StreamName, runs: Ranges) -> Ranges:
@@ -194,9 +193,9 @@ class Forwarding:
         return {stream: data for stream, data in found.items() if data is not None}
 
     def most_wanted(self) -> Collection[StreamName]:
-        """Return the streams that the lowest event that waits for one of them waits for.
+        """Return the streams of which the lowest event that needs any of them has no frame yet.
 
-        Nothing is released as long as they are not read, however much is kept.
+        They are to be read however much is kept: nothing is released before.
         """
         for event in range(self._lowest, self._arrived_stop):
             if event in self._released:
@@ -210,6 +209,8 @@ class Forwarding:
 
     def _arrive(self, stream: StreamName, event: int, frame: Kept) -> None:
         self._kept[stream][event] = frame
+        if event >= self._arrived_stop:
+            self._arrived_stop = event + 1
         if self._bindings.again:
             codes = self._layout.recipients(event)[stream]
             for rebinding in self._bindings.rebindings(codes):
@@ -343,7 +344,7 @@ class Forwarding:
             if stream not in part:
                 continue
             if released:
-                self._kept[stream].setdefault(event, Kept(None, 0))  # no room for it was left
+                self._kept[stream][event] = self._stay[stream].get(event, Kept(None, 0))
             if event in self._kept[stream]:
                 self._forward(worker, stream, event, 0, len(part), alone=alone)
 
@@ -385,7 +386,9 @@ class Forwarding:
             self._handle_lost(stream)
 
     def _let_go(self, first: int, last: int) -> None:
-        broadcasts = {event: self._frames_to_stay(event) for event in members(self._named, range(first, last + 1))}
+        for event in members(self._named, range(first, last + 1)):
+            self._let_stay(event)
+            del self._named[event]
         for stream, kept in self._kept.items():
             for event in members(kept, range(first, last + 1)):
                 frame = kept.pop(event)
@@ -393,26 +396,18 @@ class Forwarding:
                 if frame.data is None:
                     self._lost_kept[stream] -= 1
             self._lost[stream].take(first, last)
-        for event, frames in broadcasts.items():
-            del self._named[event]
-            for stream, frame in frames.items():
-                self._kept[stream][event] = frame
         self._released.add(first, last)
         self._released_stop = max(self._released_stop, last + 1)
 
-    def _frames_to_stay(self, event: int) -> dict[StreamName, Kept]:
-        """Return the broadcasts of an event that are to be kept for workers that join."""
-        stay = {}
-        for stream, codes in self._layout.recipients(event).items():
-            frame = self._kept.get(stream, {}).get(event)
-            if frame is None or frame.data is None or min(codes) >= 0:
-                continue
-            if event > 0:
-                if frame.size > self._broadcast_room:
-                    continue
-                self._broadcast_room -= frame.size
-            stay[stream] = frame
-        return stay
+    def _let_stay(self, event: int) -> None:
+        """Keep the broadcasts of an event for workers that join, as far as there is room."""
+        recipients = self._layout.recipients(event)
+        for stream in self._arrived(event):
+            frame = self._kept[stream][event]
+            is_broadcast = min(recipients[stream]) < 0
+            if is_broadcast and (event == 0 or frame.size <= self._room_to_stay):
+                self._stay[stream][event] = frame
+                self._room_to_stay -= frame.size if event > 0 else 0
 
     def _find_lowest(self) -> None:
         lowest = self._released.next_gap(self._lowest)

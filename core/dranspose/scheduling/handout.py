@@ -81,33 +81,26 @@ class Handout:
                 self._hand_out(worker, backlog, min(share, room))
                 queue_up(worker)
 
-    def broadcast(self, event: int, workers: Iterable[Worker]) -> None:
+    def broadcast(self, event: int, workers: list[Worker]) -> None:
         """Give the broadcasts of an event to workers."""
-        workers = list(workers)
-        if not workers:
-            return
+        suspect = event in self.suspects
+        if workers and not suspect:
+            self._out.append(Broadcast(event, tuple(worker.name for worker in workers)))
         if record := self._completion.record(event):
             record.workers.update(workers)
-        self._out.append(Broadcast(event, tuple(worker.name for worker in workers)))
         for worker in workers:
             self._give(worker, 0, event, event)
+            if suspect:
+                self._withhold(worker, 0, event)
+                self.next_solo(worker)
 
     def catch_up(self, worker: Worker) -> None:
-        """Give a worker the broadcasts that the others got before it came."""
+        """Give a worker the broadcasts that others were given before it came."""
         for event in sorted(self._completion.kept | self._completion.shared.keys()):
-            handed_out = (
-                tags for tags in self._map.recipients(event).broadcasts if self._backlogs[tags].broadcast > event
-            )
-            if event in self.poisoned or not any(tags <= worker.tags for tags in handed_out):
-                continue
-            if event not in self.suspects:
+            broadcasts = self._map.recipients(event).broadcasts
+            mine = any(tags <= worker.tags for tags in broadcasts)
+            if mine and self._is_broadcast(event, broadcasts) and event not in self.poisoned:
                 self.broadcast(event, [worker])
-                continue
-            if record := self._completion.record(event):
-                record.workers.add(worker)
-            self._give(worker, 0, event, event)
-            self._withhold(worker, 0, event)
-        self.next_solo(worker)
 
     def next_solo(self, worker: Worker) -> None:
         """Give a worker its lowest suspect alone, unless it has a lower one in hand.
@@ -235,24 +228,20 @@ class Handout:
             self._bind_again(worker, backlog, events)
 
     def _broadcast_next(self, backlog: Backlog) -> None:
+        """Hand out the next broadcast event: to all workers that have the tags of any of its broadcasts."""
         event = backlog.take_broadcast()
-        if event in self.poisoned or event in self._completion.complete:
+        broadcasts = self._map.recipients(event).broadcasts
+        others = [tags for tags in broadcasts if tags != backlog.tags]
+        if event in self._completion.complete or self._is_broadcast(event, others):
             return
-        before = [
-            tags
-            for tags in self._map.recipients(event).broadcasts
-            if tags != backlog.tags and self._backlogs[tags].broadcast > event
-        ]
         if len(self._completion.kept) < KEPT_BROADCASTS:
             self._completion.kept.add(event)
-        self.broadcast(
-            event,
-            (
-                worker
-                for worker in self.workers.values()
-                if backlog.tags <= worker.tags and not any(tags <= worker.tags for tags in before)
-            ),
-        )
+        workers = self.workers.values()
+        self.broadcast(event, [worker for worker in workers if any(tags <= worker.tags for tags in broadcasts)])
+
+    def _is_broadcast(self, event: int, broadcasts: Iterable[Tags]) -> bool:
+        """Tell whether an event with broadcasts to these tags has been handed out."""
+        return any(self._backlogs[tags].broadcast > event for tags in broadcasts)
 
     def _bind(self, worker: Worker, run: Run) -> None:
         """Bind virtual workers for the first time."""
@@ -359,9 +348,9 @@ class Handout:
     def _is_handed_out(self, event: int, worker: Worker) -> bool:
         """Tell whether all that a worker is to get of an event in the first attempt has been handed out."""
         virtual_workers, broadcasts = self._map.recipients(event)
-        return all(v < self._backlogs[self._map.tags_of(v)].fresh.first for v in virtual_workers) and all(
-            self._backlogs[tags].broadcast > event for tags in broadcasts if tags <= worker.tags
-        )
+        bound = all(v < self._backlogs[self._map.tags_of(v)].fresh.first for v in virtual_workers)
+        mine = any(tags <= worker.tags for tags in broadcasts)
+        return bound and (not mine or self._is_broadcast(event, broadcasts))
 
     def _events_of(self, run: Run) -> list[Range]:
         return ranges_of(self._map.events_of(run.first)) if run.scattered else [(run.event, run.end - 1)]

@@ -184,6 +184,13 @@ def test_a_virtual_worker_is_bound_again() -> None:
     assert scan.come(3, 4, 5) == [Given(BOB, EIGER, event, attempt=5) for event in (3, 4)]
 
 
+def test_a_lost_frame_is_lost_for_the_next_worker_too() -> None:
+    scan = Scan(uniform(2, ("eiger", "pcap")))
+    scan.forwarding.lose(EIGER, ((1, 1),))
+    again = scan.say(Bind(0, 1, ANN), Fence(ANN), Bind(0, 1, BOB, 1))
+    assert again == [Given(BOB, EIGER, 1, attempt=1, streams=2, lost=True)]
+
+
 def test_an_attempt_is_the_streams_of_its_virtual_workers() -> None:
     scan = Scan({"eiger": [bound(0)], "pcap": [bound(1)], "other": [bound(0)]}, (EIGER, PCAP))
     eiger, pcap = (scan.map.needs(0)[stream].virtual_workers[0] for stream in (EIGER, PCAP))
