@@ -238,7 +238,7 @@ class Scheduler:
         if not finished:
             return
         if report.outcome is Outcome.RESULT:
-            self._handout.clear(finished)
+            self._handout.clear_of_suspicion(finished)
         else:
             if report.outcome is Outcome.FAILED:
                 self._failed += _size(finished)
@@ -287,8 +287,9 @@ class Scheduler:
     def _frames_missing(self, report: Missing) -> None:
         for first, last in report.events:
             self._completion.missing.add(report.stream, first, last)
-        self._handout.frames_missing(report.events)
-        self._fill_all()
+        for worker in self._handout.frames_missing(report.events):
+            if self.phase is Phase.RUNNING:
+                self._handout.fill(worker)
 
     def _fill_all(self) -> None:
         if self.phase is Phase.RUNNING:

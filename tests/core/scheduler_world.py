@@ -154,6 +154,8 @@ class World:
         self.history.append(stimulus)
         if isinstance(stimulus, tell.WorkerLost):
             self.workers[stimulus.worker].lost = True
+        if isinstance(stimulus, tell.WorkerFinished) and not self.workers[stimulus.worker].lost:
+            self.workers[stimulus.worker].finished = True
         self._note_who_remembers(stimulus)
         for instruction in self.scheduler.handle(stimulus):
             self._carry_out(instruction)
@@ -369,7 +371,6 @@ class World:
             case say.Proceed(event, _, attempt):
                 worker.ready.append(Part(event, attempt))
             case EndOfWork():
-                worker.finished = True
                 self.send(worker.name, CONTROLLER, tell.WorkerFinished(worker.name))
 
     def process(self, worker: Worker) -> None:

@@ -124,30 +124,39 @@ class Handout:
 
     def settle(self, worker: Worker, attempt: int, ranges: Collection[Range]) -> None:
         """Take note that a worker is done with its part of events."""
-        self.clear(ranges)
+        self.clear_of_suspicion(ranges)
         for first, last in ranges:
             self._completion.settle(worker, attempt, first, last)
 
-    def clear(self, ranges: Collection[Range]) -> None:
+    def clear_of_suspicion(self, ranges: Collection[Range]) -> None:
         """Suspect these events no more."""
         if self.suspects:
             for first, last in ranges:
                 self.suspects.take(first, last)
 
-    def frames_missing(self, ranges: Ranges) -> None:
-        """Settle what is left without frames, now that those of a stream in these events are missing."""
-        for first, last in ranges:
-            for begin, end, plain in list(self._completion.pieces(first, last)):
+    def frames_missing(self, ranges: Ranges) -> list[Worker]:
+        """Settle what is left without frames, now that those of a stream in these events are missing.
+
+        Return the workers that had been given some of these events.
+        """
+        concerned = [
+            worker
+            for worker in self.workers.values()
+            if any(books.open.overlap(*piece) for books in worker.attempts.values() for piece in ranges)
+        ]
+        for piece in ranges:
+            for first, last, plain in list(self._completion.pieces(*piece)):
                 if plain:
-                    for piece in self._completion.missing.without_frames(begin, end):
-                        self._complete_without_frames(*piece)
+                    for begin, end in self._completion.missing.without_frames(first, last):
+                        self._complete_without_frames(begin, end)
                 else:
-                    for worker in self.workers.values():
-                        for attempt in list(worker.attempts):
-                            self._settle_without_frames(worker, attempt, begin)
-        for worker in self.workers.values():
+                    for worker in concerned:
+                        for attempt in worker.attempts:
+                            self._settle_without_frames(worker, attempt, first)
+        for worker in concerned:
             worker.tidy()
             self.next_solo(worker)
+        return concerned
 
     def take_back(self, worker: Worker) -> None:
         """Put what a lost worker has not done into the backlogs again, and suspect what it may have had in hand."""
@@ -329,7 +338,8 @@ class Handout:
         self.suspects.take(first, last)
         for worker in self.workers.values():
             for books in worker.attempts.values():
-                books.drop(first, last)
+                if books.open.overlap(first, last) or books.returned.overlap(first, last):
+                    books.drop(first, last)
             worker.tidy()
             self.next_solo(worker)
 
