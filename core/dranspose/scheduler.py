@@ -285,9 +285,9 @@ class Scheduler:
             self._out.append(Proceed(report.event, report.worker, report.attempt))
 
     def _frames_missing(self, report: Missing) -> None:
-        for first, last in report.events:
-            self._completion.missing.add(report.stream, first, last)
-        for worker in self._handout.frames_missing(report.events):
+        missing = self._completion.missing
+        new = [piece for first, last in report.events for piece in missing.add(report.stream, first, last)]
+        for worker in self._handout.frames_missing(new):
             if self.phase is Phase.RUNNING:
                 self._handout.fill(worker)
 

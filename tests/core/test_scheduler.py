@@ -607,6 +607,13 @@ class TestPoison:
         assert scan.lose("x") == [Poison(0)]
         assert scan.finish("w", 0) == [FinishWorkers(("w",)), Release(((0, 0),))]
 
+    def test_one_part_of_an_event_clears_the_others_of_no_suspicion(self) -> None:
+        scan = begun({"eiger": [[bound(0), to_all()]]}, "v")
+        scan.join("w")
+        scan.handle(WorkerLost("v"))
+        assert scan.finish("w", 0) == []
+        assert scan.handle(Fenced("v")) == [Bind(0, 0, "w", 1, ((0, 0),)), Solo(0, "w", 1)]
+
     def test_a_header_that_kills_every_worker_is_set_aside(self) -> None:
         scan = begun(uniform(2), "v", wrap=True)
         scan.lose("v")
@@ -710,12 +717,13 @@ class TestMissingFrames:
         assert scan.finish("w", 0) == []
         assert Release(((0, 0),)) in scan.finish("v", 0)
 
-    def test_a_missing_header_holds_up_nobody(self) -> None:
+    def test_a_missing_header_holds_up_nobody_and_counts_once(self) -> None:
         scan = Scan(uniform(2), wrap=True)
         scan.join("v")
-        scan.handle(Missing(EIGER, ((0, 0),)), Start())
+        scan.handle(Missing(EIGER, ((0, 0),)), Start(), Missing(EIGER, ((0, 0),)))
         assert scan.scheduler.report().completed == 1
         scan.join("w")
+        assert scan.scheduler.report().missing == 1
         assert all(worker.idle or worker.name == "v" for worker in scan.scheduler._handout.workers.values())
 
     def test_a_suspect_may_turn_out_to_be_missing(self) -> None:

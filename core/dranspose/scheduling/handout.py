@@ -32,7 +32,7 @@ class Handout:
         suspects: the events that may have killed a worker.
         poisoned: the events that have.
         redispatched: how many parts of events were given to another worker because theirs was lost.
-        missing: how many parts of events had no frame at all.
+        missing: how many events have no frame at all.
         skipped: how many events were left out.
     """
 
@@ -124,17 +124,18 @@ class Handout:
 
     def settle(self, worker: Worker, attempt: int, ranges: Collection[Range]) -> None:
         """Take note that a worker is done with its part of events."""
-        self.clear_of_suspicion(ranges)
         for first, last in ranges:
             self._completion.settle(worker, attempt, first, last)
+        self.clear_of_suspicion(ranges)
 
     def clear_of_suspicion(self, ranges: Collection[Range]) -> None:
-        """Suspect these events no more."""
-        if self.suspects:
-            for first, last in ranges:
-                self.suspects.take(first, last)
+        """Suspect these events no more; but a part of a shared event says nothing of its other parts."""
+        for piece in ranges if self.suspects else ():
+            for first, last, plain in self._completion.pieces(*piece):
+                if plain or first in self._completion.complete:
+                    self.suspects.take(first, last)
 
-    def frames_missing(self, ranges: Ranges) -> list[Worker]:
+    def frames_missing(self, ranges: Collection[Range]) -> list[Worker]:
         """Settle what is left without frames, now that those of a stream in these events are missing.
 
         Return the workers that had been given some of these events.
@@ -150,6 +151,7 @@ class Handout:
                     for begin, end in self._completion.missing.without_frames(first, last):
                         self._complete_without_frames(begin, end)
                 else:
+                    self.missing += len(self._completion.missing.without_frames(first, first))
                     for worker in concerned:
                         for attempt in worker.attempts:
                             self._settle_without_frames(worker, attempt, first)
@@ -324,7 +326,6 @@ class Handout:
         books = worker.attempts[attempt]
         if event in books.open and not self._completion.gets_frames(worker, attempt, event):
             books.drop(event, event)
-            self.missing += 1
             self.settle(worker, attempt, [(event, event)])
 
     def _complete_without_frames(self, first: int, last: int) -> None:

@@ -16,7 +16,8 @@ class Bind:
     virtual worker is bound; when it is bound again, the attempt has a number that no other `Bind` has. Attempt 0 of an
     event is, for a worker, all virtual workers first bound to it, and all broadcasts that it has the tags for. So an
     ingester forwards an event in attempt 0 only when all its virtual workers have been bound, and to a worker with the
-    tags of one of its broadcasts only when `Broadcast` or `Solo` has named the worker.
+    tags of one of its broadcasts only when `Broadcast` or `Solo` has named the worker. Then all ingesters agree on what
+    the worker is given of the event.
 
     ``skip``: events that are not to be forwarded.
     """
@@ -30,7 +31,7 @@ class Bind:
 
 @dataclass(frozen=True, slots=True)
 class Broadcast:
-    """To ingesters: the workers get the broadcasts of the event that they have the tags for, in attempt 0."""
+    """To ingesters: in attempt 0, the workers are given the broadcasts of the event that they have the tags for."""
 
     event: int
     workers: tuple[str, ...]
@@ -133,7 +134,7 @@ class Report:
         skipped: how many were left out because the scan was stopped.
         incomplete: the events that are neither.
         failed: how often `process_event` raised.
-        missing: how many parts of events had no frame at all.
+        missing: how many events have no frame at all.
         poisoned: the events that killed their workers.
         redispatched: how many parts of events were given to another worker because theirs was lost.
         state_lost: the events that were in the memory of lost workers only.

@@ -19,9 +19,12 @@ class MissingFrames:
         self._map = trigger_map
         self._missing: dict[StreamName, IntervalSet] = {}
 
-    def add(self, stream: StreamName, first: int, last: int) -> None:
-        """Add the frames of a stream in the events first..last."""
-        self._missing.setdefault(stream, IntervalSet()).add(first, last)
+    def add(self, stream: StreamName, first: int, last: int) -> list[Range]:
+        """Add the frames of a stream in the events first..last; return which of them are new."""
+        missing = self._missing.setdefault(stream, IntervalSet())
+        new = missing.gaps(first, last)
+        missing.add(first, last)
+        return new
 
     def is_missing(self, stream: StreamName, event: int) -> bool:
         """Tell whether the frame of a stream in an event will not come."""

@@ -99,7 +99,11 @@ class Fenced:
 
 @dataclass(frozen=True, slots=True)
 class Missing:
-    """The frames of a stream in these events are lost, or will never come; not to be told of one that was forwarded."""
+    """The frames of a stream in these events are lost, or will never come; none of them has been forwarded.
+
+    Ingesters tell the workers too, in the place of the frame. A worker that gets no frame at all of what it was given
+    of an event has nothing to do and nothing to report: the scheduler knows.
+    """
 
     stream: StreamName
     events: Ranges
