@@ -27,6 +27,7 @@ STREAM_TAG = 42878
 DATE_TAG = 0
 ARRAYS = list, tuple  # what the releases of cbor2 make of an array
 EVENT_NUMBERS = 2**63
+MESSAGES_BETWEEN_OFFSETS = 1000
 
 GZIP_MAGIC = b"\x1f\x8b"
 PICKLE_MAGIC = b"\x80"
@@ -71,8 +72,8 @@ class CaptureReader:
             if self._file.peek(2)[:2] == GZIP_MAGIC:
                 # with a buffer around it, what is decompressed before a cut would be lost with the cut
                 content = gzip.GzipFile(fileobj=self._file)
-            offset = 0
             load: Callable[[], InternalWorkerMessage] | None = None
+            known = since = 0  # an offset, and how many messages were read since: to ask after each costs too much
             while True:
                 try:
                     magic = content.peek(1)[:1]
@@ -81,12 +82,14 @@ class CaptureReader:
                     load = load or (_pickles if magic == PICKLE_MAGIC else _cbor_records)(cast("BinaryIO", content))
                     message = load()
                 except (EOFError, cbor2.CBORDecodeEOF):
-                    raise self._error(offset, "is cut off in") from None
+                    raise self._error(_skipped(content, load, known, since), "is cut off in") from None
                 except Exception as error:  # noqa: BLE001 - decoders raise whatever damaged bytes lead them to
-                    raise self._error(offset, "cannot be read from", error) from None
+                    raise self._error(_skipped(content, load, known, since), "cannot be read from", error) from None
                 yield message
-                offset = content.tell()
-            if offset == 0:
+                since += 1
+                if since == MESSAGES_BETWEEN_OFFSETS:
+                    known, since = content.tell(), 0
+            if load is None:
                 raise NotACaptureError(f"{self.path} is empty", 0)
 
     def _error(self, offset: int, what: str, cause: Exception | None = None) -> CaptureError:
@@ -94,6 +97,16 @@ class CaptureReader:
         if offset == 0:
             return NotACaptureError(f"{self.path} is not a capture: it {what} its first record{because}", 0)
         return CaptureError(f"{self.path} {what} the record at byte {offset}{because}", offset)
+
+
+def _skipped(content: io.BufferedIOBase, load: Callable[[], object] | None, offset: int, messages: int) -> int:
+    """Return the offset that is so many messages after another one."""
+    if load is None:
+        return offset
+    content.seek(offset)
+    for _ in range(messages):
+        load()
+    return content.tell()
 
 
 class _ReadOnly:
@@ -118,11 +131,11 @@ def _message_of_record(record: object) -> InternalWorkerMessage:
     # the decoder has taken off the tag for self-described CBOR
     if not isinstance(record, cbor2.CBORTag) or record.tag != MESSAGE_TAG:
         raise _misplaced(record, "a message of an ingester")
-    event_number, streams, created_at = record.value if len(record.value) > 2 else (*record.value, None)
-    if created_at is not None and not isinstance(created_at, datetime):
-        raise _misplaced(created_at, "a creation time")
-    parsed = {name: _stream(name, tagged) for name, tagged in streams.items()}
-    return InternalWorkerMessage(_event_number(event_number), parsed, created_at)
+    event_number, streams, *created_at = record.value
+    parsed = {}
+    for name, tagged in streams.items():
+        parsed[name] = _stream(name, tagged)
+    return InternalWorkerMessage(_event_number(event_number), parsed, _creation_time(*created_at))
 
 
 def _stream(name: object, tagged: object) -> StreamData:
@@ -138,10 +151,16 @@ def _stream(name: object, tagged: object) -> StreamData:
     return StreamData(typ, list(frames))
 
 
+def _creation_time(time: object = None) -> datetime | None:
+    if time is not None and not isinstance(time, datetime):
+        raise _misplaced(time, "a creation time")
+    return time
+
+
 def _event_number(number: object) -> EventNumber:
     if type(number) is not int or not 0 <= number < EVENT_NUMBERS:
         raise _misplaced(number, "an event number from 0 to 2**63 - 1")
-    return EventNumber(number)
+    return cast("EventNumber", number)
 
 
 def _misplaced(found: object, expected: str) -> ValueError:

@@ -175,6 +175,16 @@ def test_of_a_compressed_file_cut_anywhere_all_before_the_cut_is_read(file):
         assert error.offset == end
 
 
+@pytest.mark.parametrize("compress", [bytes, gzip.compress])
+def test_a_cut_behind_thousands_of_messages_is_found(file, compress):
+    written = [InternalWorkerMessage(n, {"a": StreamData("x", [b"frame"])}) for n in range(2500)]
+    content = b"".join(records(written))
+    file.write_bytes(compress(content[:-1]))
+    found, error = read_all(file)
+    assert found == written[:-1]
+    assert error.offset == len(content) - len(records(written)[-1])
+
+
 @pytest.mark.parametrize("damage", [b"\xff", b"\x00", b"\x80", b"\x1f\x8b", b"text", cbor2.dumps([b"frame"])])
 def test_what_comes_before_damage_is_read(file, damage):
     intact = records(messages())
