@@ -1,0 +1,167 @@
+"""A NeXus file of datasets that grow with the events of a scan, for readers that look at it while it is written.
+
+The tree is ``/entry`` (NXentry) with ``data`` (NXdata) and ``process`` (NXprocess). The file is in HDF5's SWMR mode, in
+which readers may have it open and a crash of the writer leaves it readable (with ``swmr=True``), but to which nothing
+new can be added: for a new dataset the file is closed and opened again.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+import h5py
+import numpy as np
+import numpy.typing as npt
+
+ENTRY = "entry"
+DATA = f"{ENTRY}/data"
+PROCESS = f"{ENTRY}/process"
+CHUNK_BYTES = 2**18
+CHUNK_ROWS = 1024
+
+Value = npt.ArrayLike
+Attributes = Mapping[str, Any]
+
+
+class UnfitValueError(ValueError):
+    """A value cannot be a row of its dataset: it has another shape, or a type that would be cut down."""
+
+
+class NexusFile:
+    """The file, opened for writing, in place of one that is there; folders on the way to it are made.
+
+    What `add` is given is kept until `flush`. Raises OSError where the file cannot be written.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file = h5py.File(path, "w", libver="latest")
+        self._pending: dict[str, dict[int, npt.NDArray[Any]]] = {}
+        self._rows: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        self.pending_bytes = 0
+        """How much is kept until the next `flush`."""
+        _describe(self._file, {"default": ENTRY})
+        _group(self._file, ENTRY, "NXentry", {"default": "data"})
+        _group(self._file, DATA, "NXdata", {})
+        _group(self._file, PROCESS, "NXprocess", {})
+
+    def add(self, event: int, values: Mapping[str, Value]) -> None:
+        """Put values into row ``event`` of the datasets at these paths, such as ``entry/data/intensity``; all or none.
+
+        The first value of a dataset gives its dtype, and the shape of all its rows. Rows that get no value are NaN, in
+        datasets of other types than floats 0 or empty.
+
+        Raises:
+            UnfitValueError: a value has another shape than the rows of its dataset, or a type of another kind.
+        """
+        arrays = {name: _row(value) for name, value in values.items()}
+        for name, array in arrays.items():
+            shape, dtype = self._rows.get(name, (array.shape, array.dtype))
+            if array.shape != shape:
+                raise UnfitValueError(f"{name} of event {event} has shape {array.shape}, the first had {shape}")
+            if not np.can_cast(array.dtype, dtype, "same_kind"):
+                raise UnfitValueError(f"{name} of event {event} is of type {array.dtype}, the first was {dtype}")
+        for name, array in arrays.items():
+            self._rows.setdefault(name, (array.shape, array.dtype))
+            self._pending.setdefault(name, {})[event] = array
+            self.pending_bytes += array.nbytes
+
+    def put(self, name: str, value: Value, attributes: Attributes | None = None) -> None:
+        """Write a dataset that does not grow, in place of one that is there, with its attributes."""
+
+        def write() -> None:
+            if name in self._file:
+                del self._file[name]
+            _describe(self._file.create_dataset(name, data=value), attributes or {})
+
+        self._outside_swmr(write)
+
+    def group(self, name: str, nexus_class: str, attributes: Attributes | None = None) -> None:
+        """Make a group, unless it is there, and set its attributes."""
+        self._outside_swmr(lambda: _group(self._file, name, nexus_class, attributes or {}))
+
+    def describe(self, name: str, attributes: Attributes) -> None:
+        """Set attributes of a group, or of a dataset that has been flushed."""
+        self._outside_swmr(lambda: _describe(self._file[name], attributes))
+
+    def flush(self) -> None:
+        """Write all that was added, so that readers see it and it outlives this process; raises OSError."""
+        new = [name for name in self._pending if name not in self._file]
+        if new:
+            self._outside_swmr(lambda: self._create(new))
+        for name, rows in self._pending.items():
+            dataset = self._file[name]
+            dataset.resize(max(len(dataset), max(rows) + 1), axis=0)
+            for first, values in _runs(rows):
+                dataset[first : first + len(values)] = values
+        self._pending.clear()
+        self.pending_bytes = 0
+        if not self._file.swmr_mode:
+            self._file.swmr_mode = True
+        self._file.flush()
+
+    def close(self) -> None:
+        """Flush, and close the file; raises OSError."""
+        if self._file:
+            self.flush()
+            self._file.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def _create(self, names: Iterable[str]) -> None:
+        for name in names:
+            shape, dtype = self._rows[name]
+            rows = CHUNK_BYTES // max(1, math.prod(shape) * dtype.itemsize)
+            self._file.create_dataset(
+                name,
+                (0, *shape),
+                maxshape=(None, *shape),
+                chunks=(max(1, min(rows, CHUNK_ROWS)), *shape),
+                dtype=h5py.string_dtype() if dtype.hasobject else dtype,
+                fillvalue=np.nan if dtype.kind in "fc" else None,
+            )
+
+    def _outside_swmr(self, change: Callable[[], object]) -> None:
+        if self._file.swmr_mode:
+            self._file.close()
+            self._file = h5py.File(self.path, "r+", libver="latest")
+        change()
+
+
+def _row(value: Value) -> npt.NDArray[Any]:
+    array = np.asarray(value)
+    return array.astype(object) if array.dtype.kind == "U" else array  # text of any length
+
+
+def _runs(rows: Mapping[int, npt.NDArray[Any]]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
+    """Yield stacks of rows that follow each other, each with the number of its first row."""
+    run: list[npt.NDArray[Any]] = []
+    first = 0
+    for number in sorted(rows):
+        if run and number != first + len(run):
+            yield first, np.stack(run)
+            run = []
+        if not run:
+            first = number
+        run.append(rows[number])
+    yield first, np.stack(run)
+
+
+def _group(file: h5py.File, name: str, nexus_class: str, attributes: Attributes) -> None:
+    _describe(file.require_group(name), {"NX_class": nexus_class, **attributes})
+
+
+def _describe(described: h5py.HLObject, attributes: Attributes) -> None:
+    for name, value in attributes.items():
+        described.attrs[name] = value
