@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import threading
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, ClassVar, Generic, TypeVar
 
@@ -143,6 +143,17 @@ class BinaryParameter(Parameter[bytes]):
 
 Descriptions = Mapping[ParameterName, Parameter[Any]]
 
+TYPES: Mapping[str, Callable[..., Parameter[Any]]] = {
+    kind.dtype: kind for kind in (IntParameter, FloatParameter, StrParameter, BoolParameter, BinaryParameter)
+}
+"""The types of parameters by their ``dtype``."""
+
+
+def described(dtype: str, name: str, description: str | None, default: bytes) -> Parameter[Any]:
+    """Return the description that a node sent; raises KeyError for an unknown type, ParameterError for the default."""
+    kind = TYPES[dtype]
+    return kind(name=name, description=description, default=kind(name=name).from_bytes(default))
+
 
 def merge_descriptions(described: Iterable[Parameter[Any]]) -> Descriptions:
     """Return the descriptions by name; the first of several for one name counts.
@@ -157,6 +168,25 @@ def merge_descriptions(described: Iterable[Parameter[Any]]) -> Descriptions:
         if known.dtype != description.dtype:
             raise ParameterError(f"parameter {name!r} is described as {known.dtype} and as {description.dtype}")
     return merged
+
+
+def check_agreement(
+    ours: Iterable[Parameter[Any]], theirs: Iterable[Parameter[Any]], they: str, *, same_class: bool
+) -> None:
+    """Compare what two nodes describe: it must have one type, and if they run the same class one default too.
+
+    Raises:
+        ParameterError: they do not agree; names the parameter, and how each of them describes it.
+    """
+    others = {parameter.name: parameter for parameter in theirs}
+    for our in ours:
+        their = others.get(our.name, our)
+        same_default = our.to_bytes(our.default) == their.to_bytes(their.default)
+        if our.dtype != their.dtype or (same_class and not same_default):
+            raise ParameterError(
+                f"parameter {our.name!r} is described as {our.dtype} with the default {our.default!r:.60}, but "
+                f"{they} describes it as {their.dtype} with the default {their.default!r:.60}"
+            )
 
 
 @dataclass(frozen=True, slots=True)
@@ -185,15 +215,21 @@ class ParameterVersion:
 class ParameterStore:
     """The version of the parameters in force, and how to change it; safe to use from several threads.
 
+    Attributes:
+        version: in force.
+        descriptions: of those parameters that a class describes.
+
     Raises:
         ParameterError: a given value does not fit its description.
     """
 
+    version: ParameterVersion
+    descriptions: Descriptions
+
     def __init__(self, descriptions: Descriptions, given: Mapping[ParameterName, bytes]) -> None:
-        self.descriptions = descriptions
-        defaults = {name: description.to_bytes(description.default) for name, description in descriptions.items()}
-        self.version = ParameterVersion.of(()).changed(descriptions, {**defaults, **given})
+        self._given = dict(given)
         self._changing = threading.Lock()
+        self.describe_as(descriptions)
 
     def get(self, name: str) -> bytes:
         """Return the data of a parameter; raises KeyError for an unknown one."""
@@ -203,6 +239,18 @@ class ParameterStore:
         """Put a version with this value in force; raises ParameterError if the value does not fit its description."""
         with self._changing:
             self.version = self.version.changed(self.descriptions, {ParameterName(name): data})
+            self._given[ParameterName(name)] = data
+
+    def describe_as(self, descriptions: Descriptions) -> None:
+        """Put a version in force that has what was given, and the defaults of what else is described here.
+
+        Raises:
+            ParameterError: a value that was given does not fit its description; then nothing changes.
+        """
+        with self._changing:
+            defaults = {name: description.to_bytes(description.default) for name, description in descriptions.items()}
+            self.version = ParameterVersion.of(()).changed(descriptions, {**defaults, **self._given})
+            self.descriptions = descriptions
 
     def describe(self) -> list[dict[str, str | None]]:
         """Return name, type, description and default (as text; None of a binary one) of each that a class describes."""

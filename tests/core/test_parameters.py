@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 import threading
+from contextlib import nullcontext
 
 import numpy as np
 import pytest
@@ -20,6 +21,7 @@ from dranspose.parameters import (
     ParameterStore,
     ParameterVersion,
     StrParameter,
+    check_agreement,
     merge_descriptions,
     parameters_hash,
     typed,
@@ -274,3 +276,32 @@ def test_a_store_describes_its_parameters_in_the_order_of_names() -> None:
         {"name": "poni", "dtype": "binary", "description": None, "default": None},
         {"name": "till_x", "dtype": "int", "description": "rows", "default": "2"},
     ]
+
+
+def test_what_was_given_gets_its_type_with_its_description():
+    store = ParameterStore({}, {"till_x": b"3"})
+    store.set("scale", b"0.5")
+    store.describe_as(merge_descriptions([IntParameter(name="till_x"), FloatParameter(name="scale")]))
+    assert {name: p.value for name, p in store.version.values.items()} == {"till_x": 3, "scale": 0.5}
+    before = store.version
+    with pytest.raises(ParameterError, match=r"'scale' \(int\): '0.5' is not int"):
+        store.describe_as(merge_descriptions([IntParameter(name="scale")]))
+    assert store.version is before
+    store.describe_as(merge_descriptions([IntParameter(name="from_y", default=8)]))
+    assert {name: p.value for name, p in store.version.values.items()} == {"till_x": None, "scale": None, "from_y": 8}
+
+
+@pytest.mark.parametrize(
+    ("ours", "theirs", "same_class", "agree"),
+    [
+        (IntParameter(name="x"), FloatParameter(name="x"), False, False),
+        (IntParameter(name="x", default=1), IntParameter(name="x", default=2), False, True),
+        (IntParameter(name="x", default=1), IntParameter(name="x", default=2), True, False),
+        (FloatParameter(name="x", default=float("nan")), FloatParameter(name="x", default=float("nan")), True, True),
+        (IntParameter(name="x", description="new"), IntParameter(name="x"), True, True),
+        (IntParameter(name="x"), FloatParameter(name="y"), True, True),
+    ],
+)
+def test_two_nodes_describe_a_parameter_alike(ours, theirs, same_class, agree):
+    with nullcontext() if agree else pytest.raises(ParameterError, match=r"'x' is described as .* but other:1"):
+        check_agreement([ours], [theirs], "other:1", same_class=same_class)

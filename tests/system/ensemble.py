@@ -14,12 +14,11 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
-from dranspose.analysis import describe_parameters, load_class
+from dranspose.analysis import load_class
 from dranspose.dataplane.controller import Controller, Phase, Status
 from dranspose.dataplane.ingester import Ingester
 from dranspose.dataplane.reducer import Reducer
 from dranspose.dataplane.worker import Worker
-from dranspose.parameters import ParameterStore
 from dranspose.protocol import ParameterName, StreamName
 from dranspose.simulate.stins import StinsDetector, simulate
 from dranspose.sources.stins import StinsSource
@@ -34,16 +33,14 @@ def _run_ingester(folder: str, name: str, controller: str, urls: Mapping[str, st
     Ingester(name, controller, [StinsSource(StreamName(stream), [url]) for stream, url in urls.items()]).run()
 
 
-def _run_worker(folder: str, name: str, controller: str, analysis: tuple[str, str], tags: Sequence[str]) -> None:
+def _run_worker(folder: str, name: str, controller: str, analysis: str, tags: Sequence[str]) -> None:
     _settle(folder)
-    worker, reducer = map(load_class, analysis)
-    Worker(name, controller, worker, describe_parameters(worker, reducer), tags).run()
+    Worker(name, controller, load_class(analysis), tags).run()
 
 
-def _run_reducer(folder: str, name: str, controller: str, analysis: tuple[str, str]) -> None:
+def _run_reducer(folder: str, name: str, controller: str, analysis: str) -> None:
     _settle(folder)
-    worker, reducer = map(load_class, analysis)
-    Reducer(name, controller, reducer, describe_parameters(worker, reducer)).run()
+    Reducer(name, controller, load_class(analysis)).run()
 
 
 def start_detector(detector: StinsDetector, url: str) -> multiprocessing.process.BaseProcess:
@@ -76,10 +73,8 @@ class Ensemble:
 
     def __init__(self, folder: Path, worker: str, reducer: str, values: Mapping[str, bytes] | None = None) -> None:
         self._folder = folder
-        self._analysis = worker, reducer
-        given = {ParameterName(name): data for name, data in (values or {}).items()}
-        store = ParameterStore(describe_parameters(load_class(worker), load_class(reducer)), given)
-        self.controller = Controller(store)
+        self._worker, self._reducer = worker, reducer
+        self.controller = Controller({ParameterName(name): data for name, data in (values or {}).items()})
         self._thread = threading.Thread(target=self.controller.run, name="controller")
         self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
 
@@ -103,11 +98,11 @@ class Ensemble:
 
     def start_worker(self, name: str, tags: Sequence[str] = ("generic",)) -> None:
         """Start a worker."""
-        self._start(name, _run_worker, self._analysis, tags)
+        self._start(name, _run_worker, self._worker, tags)
 
     def start_reducer(self, name: str = "reducer") -> None:
         """Start the reducer."""
-        self._start(name, _run_reducer, self._analysis)
+        self._start(name, _run_reducer, self._reducer)
 
     def start_detector(self, detector: StinsDetector, url: str) -> None:
         """Start a simulated detector, which sends as soon as an ingester connects to it."""

@@ -8,7 +8,7 @@ import secrets
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
 from dataclasses import dataclass
 from enum import Enum
@@ -30,14 +30,22 @@ from dranspose.dataplane.messages import (
     Proceed,
     Ready,
     ReducerHello,
+    Welcome,
     WorkerHello,
     decode,
     encode,
 )
 from dranspose.dataplane.sockets import bound, endpoint
 from dranspose.dataplane.wakeup import Wakeup
-from dranspose.parameters import ParameterStore
-from dranspose.protocol import StreamName
+from dranspose.parameters import (
+    Descriptions,
+    ParameterError,
+    ParameterStore,
+    ParameterVersion,
+    check_agreement,
+    merge_descriptions,
+)
+from dranspose.protocol import ParameterName, StreamName
 from dranspose.scheduler import Scheduler
 from dranspose.scheduling import instructions, stimuli
 from dranspose.scheduling.instructions import Report
@@ -52,6 +60,8 @@ ID_BYTES = 16
 
 T = TypeVar("T")
 Hello = IngesterHello | WorkerHello | ReducerHello
+TypedData = dict[str, tuple[str, bytes]]
+"""Type and data of parameters by name, as in `Parameters`."""
 
 TO_INGESTERS = (
     instructions.Bind,
@@ -90,8 +100,11 @@ class Status:
         report: how that scan stands, or ended.
         failed: why that scan failed, empty if it did not.
         unserved: tags that something waits for and no worker has.
-        ingesters, workers, reducers: the names of the nodes that are there.
-        version: the latest of the parameters.
+        ingesters, workers, reducers: the identities of the nodes that are there.
+        refused: why other nodes that are there were not taken in, by their identities.
+        version: the number of the latest version of the parameters.
+        parameters: that version.
+        descriptions: what the workers and the reducer describe.
         failures: the latest failures of the user's code.
     """
 
@@ -103,7 +116,10 @@ class Status:
     ingesters: tuple[str, ...]
     workers: tuple[str, ...]
     reducers: tuple[str, ...]
+    refused: Mapping[str, str]
     version: int
+    parameters: ParameterVersion
+    descriptions: Descriptions
     failures: tuple[Failure, ...]
 
 
@@ -124,21 +140,23 @@ class Controller:
     """The controller; `run` is its loop, in one thread, and the commands may come from any other.
 
     Args:
-        parameters: the parameters of the analysis; each change makes a new version.
+        given: values of parameters by name; workers and the reducer say what types they have, and what others there
+            are.
         bind: where nodes connect to.
     """
 
-    def __init__(self, parameters: ParameterStore, bind: str = "tcp://127.0.0.1:*") -> None:
+    def __init__(self, given: Mapping[ParameterName, bytes] | None = None, bind: str = "tcp://127.0.0.1:*") -> None:
         self._context: zmq.Context[Any] = zmq.Context()
         self._router = bound(self._context, bind)
         self.url = endpoint(self._router)
         self._wakeup = Wakeup()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._running = True
-        self._parameters = parameters
+        self._parameters = ParameterStore({}, given or {})
         self._version = 0
-        self._values = {0: _values(parameters)}
+        self._versions = {0: _typed_data(self._parameters)}  # the latest, and those of the scan in hand before it
         self._peers: dict[str, Hello] = {}
+        self._refused: dict[str, tuple[Hello, str]] = {}
         self._scan: _Scan | None = None
         self._report: Report | None = None
         self._last_scan = NO_SCAN
@@ -224,7 +242,7 @@ class Controller:
                 self._receive()
                 if time.monotonic() >= next_ping:
                     next_ping = time.monotonic() + PING_INTERVAL
-                    for identity in list(self._peers):
+                    for identity in (*self._peers, *self._refused):
                         self._send(identity, Ping())
                 if self._phase is not self._status.phase or time.monotonic() >= next_status:
                     next_status = time.monotonic() + STATUS_INTERVAL
@@ -265,13 +283,20 @@ class Controller:
     def _welcome(self, sender: str, hello: Hello) -> None:
         if sender in self._peers:
             return
-        for before in [
-            peer for peer, known in self._peers.items() if known.name == hello.name and type(known) is type(hello)
-        ]:
-            logger.info("%s takes the place of %s", sender, before)
+        for before, known in self._namesakes(hello):
             self._lose(before)
+            self._refuse(before, known, f"{sender} has taken its place")
+        try:
+            self._learn(sender, hello)
+        except ParameterError as error:
+            self._refuse(sender, hello, str(error))
+            return
+        self._refused.pop(sender, None)
         self._peers[sender] = hello
         logger.info("%s is there", sender)
+        self._send(sender, Welcome())
+        if not isinstance(hello, IngesterHello):
+            self._tell_versions(sender)
         if isinstance(hello, WorkerHello):
             self._send(sender, self._addresses())
             if self._scan is not None:
@@ -279,11 +304,33 @@ class Controller:
         else:
             self._tell(WorkerHello, self._addresses())
 
+    def _namesakes(self, hello: Hello) -> list[tuple[str, Hello]]:
+        """Return the nodes of this name and kind that were taken in."""
+        return [
+            (identity, known)
+            for identity, known in self._peers.items()
+            if known.name == hello.name and type(known) is type(hello)
+        ]
+
+    def _refuse(self, identity: str, hello: Hello, reason: str) -> None:
+        if self._refused.get(identity) != (hello, reason):
+            logger.error("%s is not taken in: %s", identity, reason)
+            self._refused[identity] = hello, reason
+            self._send(identity, Welcome(reason))
+
+    def _reconsider(self) -> None:
+        """Take in what was refused for a reason that is gone."""
+        for identity, (hello, _) in list(self._refused.items()):
+            if not self._namesakes(hello):
+                self._welcome(identity, hello)
+
     def _lose(self, identity: str) -> None:
+        self._refused.pop(identity, None)
         hello = self._peers.pop(identity, None)
         if hello is None:
             return
         logger.warning("%s is gone", identity)
+        self._commands.put(self._reconsider)
         if not isinstance(hello, WorkerHello):
             self._tell(WorkerHello, self._addresses())
         scan = self._scan
@@ -312,6 +359,7 @@ class Controller:
             raise Refused("a scan is running: stop it, or wait for its end")
         if self._scan is not None:
             self._end("given up for another scan")
+        self._describe(self._peers.values())
         ingesters = {
             identity: [StreamName(stream) for stream in hello.streams if stream in trigger_map.streams]
             for identity, hello in self._peers.items()
@@ -340,9 +388,6 @@ class Controller:
     def _arm_node(self, identity: str, scan: _Scan) -> None:
         scan.members.add(identity)
         scan.waiting.add(identity)
-        if not isinstance(self._peers[identity], IngesterHello):
-            for version in sorted({scan.version, self._version}):
-                self._send(identity, Parameters(version, self._values[version]))
         self._send(identity, Arm(scan.trigger_map.to_message(), scan.version), scan.id)
 
     def _node_is_ready(self, identity: str, error: str) -> None:
@@ -399,6 +444,7 @@ class Controller:
         if scan is None:
             return
         self._report, self._last_failed, self._scan = scan.scheduler.report(), failed, None
+        self._versions = {self._version: self._versions[self._version]}
         if failed:
             logger.error("the scan failed: %s", failed)
         for identity in scan.members:
@@ -409,15 +455,55 @@ class Controller:
             self._scan.scheduler.handle(stimuli.Abort())
             self._end("aborted")
 
+    # parameters
+
     def _set_parameter(self, name: str, data: bytes) -> int:
         self._parameters.set(name, data)
-        self._version += 1
-        self._values[self._version] = _values(self._parameters)
-        if self._scan is not None:
-            for kind in (WorkerHello, ReducerHello):
-                self._tell(kind, Parameters(self._version, self._values[self._version]))
-            self._handle(stimuli.ChangeParameters(self._version))
+        self._put_in_force()
+        self._reconsider()
         return self._version
+
+    def _learn(self, sender: str, hello: Hello) -> None:
+        """Take note of the parameters that a node describes; raises ParameterError."""
+        if isinstance(hello, IngesterHello):
+            return
+        for identity, known in self._peers.items():
+            if not isinstance(known, IngesterHello):
+                same_class = isinstance(known, type(hello))
+                check_agreement(hello.parameters, known.parameters, identity, same_class=same_class)
+        self._describe([*self._peers.values(), hello])
+
+    def _describe(self, nodes: Iterable[Hello]) -> None:
+        """Describe the parameters as these nodes do, like in replay the workers first."""
+        analysing = [node for node in nodes if not isinstance(node, IngesterHello)]
+        analysing.sort(key=lambda node: isinstance(node, ReducerHello))
+        described = [parameter for node in analysing for parameter in node.parameters]
+        self._parameters.describe_as(merge_descriptions(described))
+        if _typed_data(self._parameters) != self._versions[self._version]:
+            self._put_in_force()
+
+    def _put_in_force(self) -> None:
+        """Make the parameters as they are the next version, and tell it."""
+        before = self._versions[self._version]
+        self._version += 1
+        self._versions[self._version] = _typed_data(self._parameters)
+        for identity, hello in list(self._peers.items()):
+            if not isinstance(hello, IngesterHello):
+                self._tell_version(identity, self._version, before)
+        if self._scan is None:
+            del self._versions[self._version - 1]
+        else:
+            self._handle(stimuli.ChangeParameters(self._version))
+
+    def _tell_versions(self, identity: str) -> None:
+        before: TypedData = {}
+        for version, typed_data in self._versions.items():
+            self._tell_version(identity, version, before)
+            before = typed_data
+
+    def _tell_version(self, identity: str, version: int, before: TypedData) -> None:
+        changed = {name: value for name, value in self._versions[version].items() if before.get(name) != value}
+        self._send(identity, Parameters(version, changed))
 
     # sending and telling
 
@@ -456,7 +542,10 @@ class Controller:
             ingesters=names(IngesterHello),
             workers=names(WorkerHello),
             reducers=names(ReducerHello),
+            refused={identity: reason for identity, (_, reason) in self._refused.items()},
             version=self._version,
+            parameters=self._parameters.version,
+            descriptions=self._parameters.descriptions,
             failures=tuple(self._failures),
         )
 
@@ -468,5 +557,9 @@ class Controller:
                 self._changed.notify_all()
 
 
-def _values(parameters: ParameterStore) -> dict[str, bytes]:
-    return {name: parameter.data for name, parameter in parameters.version.values.items()}
+def _typed_data(parameters: ParameterStore) -> TypedData:
+    descriptions = parameters.descriptions
+    return {
+        name: (descriptions[name].dtype if name in descriptions else "", parameter.data)
+        for name, parameter in parameters.version.values.items()
+    }

@@ -12,12 +12,13 @@ from typing import Any
 
 import msgpack
 
+from dranspose.parameters import Parameter, described
 from dranspose.scheduling import instructions, stimuli
 
 NO_SCAN = b""
 
-OUTCOME = 1
-"""The type of msgpack's extension that an `Outcome` is written as."""
+OUTCOME, PARAMETER = 1, 2
+"""The types of msgpack's extensions that an `Outcome` and a `Parameter` are written as."""
 
 
 class MessageError(ValueError):
@@ -40,6 +41,7 @@ class WorkerHello:
     name: str
     tags: tuple[str, ...]
     stateless: bool
+    parameters: tuple[Parameter[Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +50,14 @@ class ReducerHello:
 
     name: str
     url: str
+    parameters: tuple[Parameter[Any], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Welcome:
+    """To all, in answer to a hello. A node that is not taken in is told why, and again when that has changed."""
+
+    refusal: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,10 +75,14 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """To workers and the reducer: the values of a version, by name; comes before anything that names the version."""
+    """To workers and the reducer: a version of the parameters; comes before anything that names the version.
+
+    ``changed``: what differs from the version that came before, and all in the first one: type and data by name. The
+    type is empty if no class describes the parameter.
+    """
 
     version: int
-    values: dict[str, bytes]
+    changed: dict[str, tuple[str, bytes]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +138,8 @@ Message = Any
 _CLASSES = {
     message.__name__: message
     for message in (
-        IngesterHello, WorkerHello, ReducerHello, Ping, Peers, Parameters, Arm, Ready, Disarm, Proceed, Done, Failure,
+        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Arm, Ready, Disarm, Proceed, Done,
+        Failure,
         instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Poison,
         instructions.Release, instructions.Fence, instructions.Hold, instructions.UseParameters, instructions.EndAt,
         instructions.FinishWorkers, instructions.FinishReducer,
@@ -153,10 +168,15 @@ def decode(data: bytes) -> tuple[bytes, Message]:
 def _extension(value: object) -> msgpack.ExtType:
     if isinstance(value, stimuli.Outcome):
         return msgpack.ExtType(OUTCOME, bytes([value.value]))
+    if isinstance(value, Parameter):
+        content = value.dtype, value.name, value.description, value.to_bytes(value.default)
+        return msgpack.ExtType(PARAMETER, msgpack.packb(content))
     raise TypeError(f"{value!r:.60} cannot be in a control message")
 
 
-def _extended(code: int, data: bytes) -> stimuli.Outcome:
+def _extended(code: int, data: bytes) -> stimuli.Outcome | Parameter[Any]:
     if code == OUTCOME:
         return stimuli.Outcome(*data)
+    if code == PARAMETER:
+        return described(*msgpack.unpackb(data))
     raise ValueError(f"an extension of type {code}")

@@ -21,13 +21,14 @@ from dranspose.dataplane.messages import (
     MessageError,
     Parameters,
     Ready,
+    Welcome,
     decode,
     encode,
 )
 from dranspose.dataplane.sockets import connected, new_identity
 from dranspose.dataplane.throttle import Throttle
 from dranspose.dataplane.wakeup import Wakeup
-from dranspose.parameters import Descriptions, ParameterError, ParameterVersion
+from dranspose.parameters import TYPES, ParameterVersion
 from dranspose.protocol import ParameterName
 
 logger = logging.getLogger(__name__)
@@ -43,13 +44,12 @@ class AnalysisNode(ABC):
     Args:
         name: of the node.
         controller_url: where the controller is.
-        descriptions: of the parameters, from all classes of the analysis.
 
     Attributes:
         identity: how the others know this incarnation of the node.
     """
 
-    def __init__(self, name: str, controller_url: str, descriptions: Descriptions) -> None:
+    def __init__(self, name: str, controller_url: str) -> None:
         self.name = name
         self.identity = new_identity(name)
         self._zmq: zmq.Context[Any] = zmq.Context()
@@ -60,8 +60,8 @@ class AnalysisNode(ABC):
         self._poller.register(self._wakeup, zmq.POLLIN)
         self._running = True
         self._heard = time.monotonic()
-        self._descriptions = descriptions
-        self._versions: dict[int, ParameterVersion] = {}
+        self._latest = ParameterVersion.of(())
+        self._versions: dict[int, ParameterVersion] = {}  # those that events of the scan in hand may have
         self._scan = NO_SCAN
         self._failures = Throttle(FAILURES_PER_SECOND)
         self._context: Context = {}
@@ -151,8 +151,11 @@ class AnalysisNode(ABC):
                 logger.warning("%s left out what the controller sent: %s", self.identity, error)
                 continue
             match message:
-                case Parameters(version, values):
-                    self._learn(version, values)
+                case Parameters(version, changed):
+                    self._learn(version, changed)
+                case Welcome(refusal):
+                    if refusal:
+                        logger.error("the controller does not take %s in: %s", self.identity, refusal)
                 case Arm(_, version):
                     self._arm(scan, version)
                 case _ if scan not in (NO_SCAN, self._scan):
@@ -165,16 +168,15 @@ class AnalysisNode(ABC):
             logger.error("%s gives up its scan: the controller has been silent for %g s", self.identity, SILENCE)
             self._disarm()
 
-    def _learn(self, version: int, values: dict[str, bytes]) -> None:
-        named = {ParameterName(name): data for name, data in values.items()}
-        try:
-            self._versions[version] = ParameterVersion.of(()).changed(self._descriptions, named)
-        except ParameterError as error:
-            logger.error("%s cannot use version %d of the parameters: %s", self.identity, version, error)
+    def _learn(self, version: int, changed: dict[str, tuple[str, bytes]]) -> None:
+        types = {ParameterName(name): TYPES[dtype](name=name) for name, (dtype, _) in changed.items() if dtype}
+        self._latest = self._latest.changed(types, {ParameterName(name): data for name, (_, data) in changed.items()})
+        self._versions[version] = self._latest
 
     def _arm(self, scan: bytes, version: int) -> None:
         self._disarm()
         try:
+            self._versions = {known: values for known, values in self._versions.items() if known >= version}
             if version not in self._versions:
                 raise AnalysisError(f"{self.name} has not got version {version} of the parameters")
             self._begin(scan, version)

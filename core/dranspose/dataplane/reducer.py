@@ -22,7 +22,6 @@ from dranspose.dataplane.sockets import bound, endpoint
 from dranspose.dataplane.wire import PickledResult, WireError, decode_results
 from dranspose.event import ResultData
 from dranspose.intervals import ranges_of
-from dranspose.parameters import Descriptions
 from dranspose.protocol import EventNumber, ReducerState, WorkerName
 from dranspose.reducer_timer import ReducerTimer
 from dranspose.scheduling.instructions import Fence, FinishReducer
@@ -63,11 +62,11 @@ class Reducer(AnalysisNode):
         name: of the reducer, as the user's class sees it.
         controller_url: where the controller is.
         user_class: the Reducer class.
-        descriptions: of the parameters, from all classes of the analysis.
         bind: where workers connect to.
         http_host, http_port: where to serve what the class publishes; not at all without a port.
 
     Raises:
+        AnalysisError, UserCodeError, ParameterError: the class does not describe its parameters as it should.
         OSError: the HTTP address cannot be listened on.
     """
 
@@ -76,13 +75,13 @@ class Reducer(AnalysisNode):
         name: str,
         controller_url: str,
         user_class: type,
-        descriptions: Descriptions,
         *,
         bind: str = "tcp://127.0.0.1:*",
         http_host: str = "127.0.0.1",
         http_port: int | None = None,
     ) -> None:
-        super().__init__(name, controller_url, descriptions)
+        parameters = tuple(analysis.describe_parameters(user_class).values())
+        super().__init__(name, controller_url)
         self.counts = ReducerCounts()
         self._user_class = user_class
         self._uuid = uuid4()
@@ -96,7 +95,7 @@ class Reducer(AnalysisNode):
         self._server = None if http_port is None else self._serve(http_host, http_port)
         self._version = 0  # of the parameters, the latest one in use
         self._end()
-        self._send(ReducerHello(name, self.url), NO_SCAN)
+        self._send(ReducerHello(name, self.url, parameters), NO_SCAN)
 
     def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
         """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""

@@ -20,7 +20,6 @@ from dranspose.dataplane.sockets import connected
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.event import EventData
 from dranspose.intervals import ranges_of
-from dranspose.parameters import Descriptions
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
 from dranspose.scheduling.instructions import FinishWorkers
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
@@ -74,8 +73,10 @@ class Worker(AnalysisNode):
         controller_url: where the controller is.
         user_class: the Worker class; one that holds nothing of the events it returned None for says so with a class
             attribute ``stateless = True``.
-        descriptions: of the parameters, from all classes of the analysis.
         tags: of the virtual workers that it can be.
+
+    Raises:
+        AnalysisError, UserCodeError, ParameterError: the class does not describe its parameters as it should.
     """
 
     def __init__(
@@ -83,15 +84,16 @@ class Worker(AnalysisNode):
         name: str,
         controller_url: str,
         user_class: type,
-        descriptions: Descriptions,
         tags: Collection[str] = (GENERIC_TAG,),
     ) -> None:
-        super().__init__(name, controller_url, descriptions)
+        parameters = tuple(analysis.describe_parameters(user_class).values())
+        super().__init__(name, controller_url)
         self.counts = WorkerCounts()
         self._user_class = user_class
         self._tags = frozenset(WorkerTag(tag) for tag in tags)
         self._uuid = uuid4()
-        self._hello = WorkerHello(name, tuple(sorted(tags)), getattr(user_class, "stateless", False) is True)
+        stateless = getattr(user_class, "stateless", False) is True
+        self._hello = WorkerHello(name, tuple(sorted(tags)), stateless, parameters)
         self._ingesters: dict[str, zmq.Socket[bytes]] = {}
         self._reducers: dict[str, zmq.Socket[bytes]] = {}
         self._instance: analysis.Worker | None = None

@@ -21,17 +21,20 @@ from dranspose.dataplane.messages import (
     Ping,
     Ready,
     ReducerHello,
+    Welcome,
     WorkerHello,
     decode,
     encode,
 )
 from dranspose.dataplane.sockets import connected
-from dranspose.parameters import IntParameter, ParameterError, ParameterStore, merge_descriptions
+from dranspose.parameters import FloatParameter, IntParameter, ParameterError, ParameterStore, merge_descriptions
+from dranspose.protocol import ParameterName
 from dranspose.scheduling.instructions import FinishReducer, FinishWorkers
 from dranspose.scheduling.stimuli import Finished, Missing, Outcome, ReducerFinished, WorkerFinished
 from dranspose.triggermap import TriggerMap, TriggerMapError
 
 SECONDS = PATIENCE / 1000
+TILL_X = IntParameter(name="till_x", default=2)
 MAP = TriggerMap.from_json({"uniform": {"streams": ["xrd"], "events": 3}})
 
 
@@ -61,8 +64,7 @@ class Node:
 
 @pytest.fixture
 def controller() -> Iterator[Controller]:
-    described = merge_descriptions([IntParameter(name="till_x", default=2)])
-    running = Controller(ParameterStore(described, {}))
+    running = Controller()
     thread = threading.Thread(target=running.run)
     thread.start()
     yield running
@@ -82,7 +84,7 @@ def ingester(made: zmq.Context[Any], controller: Controller) -> Node:
 
 
 def worker(made: zmq.Context[Any], controller: Controller, identity: str = "worker:1") -> Node:
-    return Node(made, controller, identity, WorkerHello(identity.split(":")[0], ("generic",), False))
+    return Node(made, controller, identity, WorkerHello(identity.split(":")[0], ("generic",), False, (TILL_X,)))
 
 
 def reducer(made: zmq.Context[Any], controller: Controller) -> Node:
@@ -165,16 +167,27 @@ def test_a_worker_that_joins_is_armed(
     made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
     scan = controller.arm(MAP)
+    version = controller.status.version
+    controller.set_parameter("till_x", b"5")
+    controller.set_parameter("poni", b"...")
     late = worker(made, controller, "late:1")
-    assert late.hear(Parameters)[1] == Parameters(0, {"till_x": b"2"})
-    assert late.hear(Arm)[0] == scan
+    assert [late.hear(Parameters)[1] for _ in range(3)] == [
+        Parameters(version, {"till_x": ("int", b"2")}),
+        Parameters(version + 1, {"till_x": ("int", b"5")}),
+        Parameters(version + 2, {"poni": ("", b"...")}),
+    ]
+    arm = late.hear(Arm)
+    assert (arm[0], arm[1].version) == (scan, version)
 
 
 def test_a_node_that_comes_again_takes_its_own_place(
     made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    worker(made, controller, "worker:2")
-    assert controller.wait_until(lambda s: s.workers == ("worker:2",), SECONDS)
+    again = worker(made, controller, "worker:2")
+    controller.wait_until(lambda s: s.workers == ("worker:2",), SECONDS)
+    assert [nodes[1].hear(Welcome)[1].refusal for _ in range(2)] == ["", "worker:2 has taken its place"]
+    again.socket.close()
+    assert controller.wait_until(lambda s: s.workers == ("worker:1",), SECONDS).refused == {}
 
 
 def test_a_node_that_is_gone_is_noticed(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
@@ -185,13 +198,72 @@ def test_a_node_that_is_gone_is_noticed(controller: Controller, nodes: tuple[Nod
 def test_a_change_of_parameters_goes_to_those_who_use_them(
     controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    controller.arm(MAP)
-    with pytest.raises(ParameterError, match="till_x"):
+    before = controller.status
+    assert before.descriptions == {"till_x": TILL_X}
+    with pytest.raises(ParameterError, match=r"'till_x' \(int\): 'many' is not int"):
         controller.set_parameter("till_x", b"many")
-    assert controller.set_parameter("till_x", b"5") == 1
+    version = controller.set_parameter("till_x", b"5")
+    assert (controller.status.version, controller.status.parameters.values["till_x"].value) == (version, 5)
+    assert version == before.version + 1
     for node in nodes[1:]:
-        assert node.hear(Parameters)[1].version == 0
-        assert node.hear(Parameters)[1] == Parameters(1, {"till_x": b"5"})
+        while (heard := node.hear(Parameters)[1]).version < version:
+            pass
+        assert heard == Parameters(version, {"till_x": ("int", b"5")})
+
+
+def test_parameters_are_those_that_the_nodes_describe_like_in_replay(
+    made: zmq.Context[Any], controller: Controller
+) -> None:
+    controller.set_parameter("scale", b"1.5")
+    theirs = IntParameter(name="till_x", default=9), FloatParameter(name="scale", default=0.5)
+    Node(made, controller, "reducer:1", ReducerHello("reducer", "tcp://reducer", theirs))
+    controller.wait_until(lambda s: bool(s.reducers), SECONDS)
+    worker(made, controller)
+    status = controller.wait_until(lambda s: bool(s.workers), SECONDS)
+    in_replay = ParameterStore(merge_descriptions([TILL_X, *theirs]), {ParameterName("scale"): b"1.5"}).version
+    assert status.parameters == in_replay
+    assert {name: parameter.value for name, parameter in in_replay.values.items()} == {"till_x": 2, "scale": 1.5}
+
+
+def test_nodes_of_the_same_class_make_no_new_version(made: zmq.Context[Any], controller: Controller) -> None:
+    versions = set()
+    for identity in ("a:1", "b:1"):
+        worker(made, controller, identity)
+        versions.add(controller.wait_until(lambda s, new=identity: new in s.workers, SECONDS).version)
+    assert len(versions) == 1
+
+
+@pytest.mark.parametrize(
+    ("hello", "shown"),
+    [
+        (ReducerHello("new", "tcp://r", (FloatParameter(name="till_x"),)), "float with the default 0.0"),
+        (WorkerHello("new", (), False, (IntParameter(name="till_x", default=3),)), "int with the default 3"),
+    ],
+)
+def test_a_node_that_contradicts_the_others_is_refused_while_they_are_there(
+    made: zmq.Context[Any], controller: Controller, hello: Message, shown: str
+) -> None:
+    first = worker(made, controller)
+    controller.wait_until(lambda s: bool(s.workers), SECONDS)
+    new = Node(made, controller, "new:1", hello)
+    reason = new.hear(Welcome)[1].refusal
+    assert reason == (
+        f"parameter 'till_x' is described as {shown}, but worker:1 describes it as int with the default 2"
+    )
+    status = controller.wait_until(lambda s: bool(s.refused), SECONDS)
+    assert (status.refused, status.workers, status.reducers) == ({"new:1": reason}, ("worker:1",), ())
+    first.socket.close()
+    assert new.hear(Welcome)[1] == Welcome()
+    assert controller.wait_until(lambda s: s.workers + s.reducers == ("new:1",), SECONDS).refused == {}
+
+
+def test_a_value_given_before_its_description_must_fit(made: zmq.Context[Any], controller: Controller) -> None:
+    controller.set_parameter("till_x", b"many")
+    new = worker(made, controller)
+    assert new.hear(Welcome)[1] == Welcome("parameter 'till_x' (int): 'many' is not int")
+    controller.set_parameter("till_x", b"7")
+    assert new.hear(Welcome)[1] == Welcome()
+    assert new.hear(Parameters)[1].changed == {"till_x": ("int", b"7")}
 
 
 def test_what_is_no_message_is_left_out(

@@ -14,9 +14,11 @@ from dranspose.dataplane.messages import (
     Parameters,
     Peers,
     Ping,
+    WorkerHello,
     decode,
     encode,
 )
+from dranspose.parameters import BinaryParameter, BoolParameter, FloatParameter, IntParameter, StrParameter
 from dranspose.scheduling.instructions import Bind, Release
 from dranspose.scheduling.stimuli import Finished, Outcome
 
@@ -29,7 +31,19 @@ SCAN = bytes(range(16))
         Ping(),
         IngesterHello("ingester", "tcp://127.0.0.1:1", ("xrd", "pcap")),
         Peers({"ingester:1": "tcp://a"}, {}),
-        Parameters(3, {"poni": b"\x00\xff"}),
+        WorkerHello(
+            "worker",
+            ("generic",),
+            False,
+            (
+                IntParameter(name="till_x", default=2, description="of the image"),
+                FloatParameter(name="scale", default=1e300),
+                StrParameter(name="µ", default="µm"),
+                BoolParameter(name="on", default=True),
+                BinaryParameter(name="poni", default=b"\x00\xff"),
+            ),
+        ),
+        Parameters(3, {"poni": ("binary", b"\x00\xff")}),
         Arm({"parts": {"main": {"offsets": b"\x01"}}}, 0),
         Done(((1, 5, 0), (7, 7, 2))),
         Bind(0, 9, "worker:1", 3, ((4, 5),)),

@@ -28,12 +28,11 @@ from dranspose.dataplane.messages import (
 from dranspose.dataplane.reducer import Reducer, ReducerCounts
 from dranspose.dataplane.wire import Part, PickledResult, Results, encode_results
 from dranspose.event import ResultData
-from dranspose.parameters import IntParameter, merge_descriptions, parameters_hash
+from dranspose.parameters import parameters_hash
 from dranspose.protocol import ParameterName, ReducerState, WorkParameter
 from dranspose.scheduling.instructions import Fence, FinishReducer
 from dranspose.scheduling.stimuli import Fenced, Reduced, ReducerFinished
 
-DESCRIPTIONS = merge_descriptions([IntParameter(name="factor", default=1)])
 OTHER_SCAN = b"fedcba9876543210"
 A, B = "worker-a:1", "worker-b:1"
 
@@ -46,10 +45,10 @@ class Scene:
         self.controller = Router(context)
 
     def reducer(self, user_class: type, **options: Any) -> Reducer:
-        return Reducer("reducer", self.controller.url, user_class, DESCRIPTIONS, **options)
+        return Reducer("reducer", self.controller.url, user_class, **options)
 
     def arm(self, version: int = 0, scan: bytes = SCAN) -> Ready:
-        self.controller.say(Parameters(version, {"factor": b"10"}), NO_SCAN)
+        self.controller.say(Parameters(version, {"factor": ("int", b"10")}), NO_SCAN)
         self.controller.say(Arm({}, version), scan)
         return self.controller.hear(Ready, scan)
 
@@ -119,7 +118,7 @@ def test_a_result_tells_which_parameters_it_was_made_with(scene: Scene) -> None:
         scene.begin()
         scene.a.send(message(result(1), result(2, version=1), result(3, version=0)))
         scene.reduced(1)
-        scene.controller.say(Parameters(1, {"factor": b"11"}), NO_SCAN)
+        scene.controller.say(Parameters(1, {"factor": ("int", b"11")}), NO_SCAN)
         scene.reduced(2)
         published, _ = running.node.published()
         hashes = {factor: parameters_hash({ParameterName("factor"): b"%d" % factor}) for factor in (10, 11)}
@@ -210,7 +209,7 @@ def test_what_is_left_of_another_scan_is_dropped(scene: Scene) -> None:
         assert scene.reduced(1) == [(A, 2, 0)]
         scene.a.send(message(result(3, version=1)))
         assert scene.arm(scan=OTHER_SCAN) == Ready()
-        scene.controller.say(Parameters(1, {"factor": b"11"}), NO_SCAN)
+        scene.controller.say(Parameters(1, {"factor": ("int", b"11")}), NO_SCAN)
         scene.a.send(message(result(4, version=1), scan=OTHER_SCAN))
         assert scene.controller.hear(Reduced, OTHER_SCAN) == Reduced(A, ((4, 4),), 0)
         assert running.node.counts.results == 2

@@ -33,12 +33,11 @@ from dranspose.dataplane.throttle import Throttle
 from dranspose.dataplane.wire import PickledResult, Share, Shares, decode_results, encode_shares
 from dranspose.dataplane.worker import Worker, WorkerCounts
 from dranspose.event import EventData, StreamData
-from dranspose.parameters import IntParameter, merge_descriptions
+from dranspose.parameters import IntParameter
 from dranspose.protocol import EventNumber, WorkerState, WorkParameter
 from dranspose.scheduling.instructions import FinishWorkers
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
 
-DESCRIPTIONS = merge_descriptions([IntParameter(name="factor", default=1)])
 OTHER_SCAN = b"fedcba9876543210"
 
 
@@ -51,7 +50,7 @@ class Scene:
         )
 
     def worker(self, user_class: type, **options: Any) -> Worker:
-        return Worker("worker-1", self.controller.url, user_class, DESCRIPTIONS, **options)
+        return Worker("worker-1", self.controller.url, user_class, **options)
 
     def meet(self) -> WorkerHello:
         """Welcome the worker, and have it meet the others."""
@@ -62,7 +61,7 @@ class Scene:
         return hello
 
     def arm(self, version: int = 0, scan: bytes = SCAN) -> Ready:
-        self.controller.say(Parameters(version, {"factor": b"10"}), NO_SCAN)
+        self.controller.say(Parameters(version, {"factor": ("int", b"10")}), NO_SCAN)
         self.controller.say(Arm({}, version), scan)
         return self.controller.hear(Ready, scan)
 
@@ -128,8 +127,13 @@ def test_it_introduces_itself_to_all(scene: Scene) -> None:
     class Stateless(Echo):
         stateless = True
 
+        @staticmethod
+        def describe_parameters() -> list[IntParameter]:
+            return [IntParameter(name="factor", default=3)]
+
     with Running(scene.worker(Stateless, tags=["slow", "generic"])) as running:
-        assert scene.meet() == WorkerHello("worker-1", ("generic", "slow"), stateless=True)
+        described = (IntParameter(name="factor", default=3),)
+        assert scene.meet() == WorkerHello("worker-1", ("generic", "slow"), stateless=True, parameters=described)
         for peer in (scene.controller, scene.x, scene.reducer):
             assert peer.node.decode() == running.node.identity
             assert peer.node.startswith(b"worker-1:")
@@ -195,15 +199,14 @@ def test_a_class_that_cannot_be_made_takes_no_part(scene: Scene) -> None:
         error = scene.arm().error
         assert error.splitlines()[0].endswith("Broken failed")
         assert error.endswith("OSError: no such mask")
-        scene.controller.say(Parameters(1, {"factor": b"11"}), NO_SCAN)
+        scene.controller.say(Parameters(1, {"factor": ("int", b"11")}), NO_SCAN)
         scene.controller.say(Arm({}, 1), SCAN)
         assert scene.controller.hear(Ready) == Ready()
 
 
-def test_parameters_that_it_cannot_use_are_an_error(scene: Scene) -> None:
+def test_parameters_that_it_was_not_told_are_an_error(scene: Scene) -> None:
     with Running(scene.worker(Echo)):
         scene.meet()
-        scene.controller.say(Parameters(4, {"factor": b"ten"}), NO_SCAN)
         scene.controller.say(Arm({}, 4), SCAN)
         assert scene.controller.hear(Ready) == Ready("worker-1 has not got version 4 of the parameters")
 
@@ -226,6 +229,20 @@ def test_the_class_is_told_who_it_is_and_keeps_its_context(scene: Scene) -> None
         assert (scans, name, tags, scan.bytes) == (2, "worker-1", ["generic"], SCAN)
 
 
+def test_a_version_is_what_changed_on_top_of_the_one_before(scene: Scene) -> None:
+    class Telling:
+        def process_event(self, event: EventData, parameters: Mapping[str, WorkParameter]) -> object:
+            return {name: parameter.value for name, parameter in parameters.items()}
+
+    with Running(scene.worker(Telling)):
+        scene.begin()
+        scene.controller.say(Parameters(1, {"on": ("bool", b"True"), "file": ("", b"x")}), NO_SCAN)
+        scene.controller.say(Parameters(2, {"factor": ("int", b"11")}), NO_SCAN)
+        for version, shown in ((0, {"factor": 10}), (2, {"factor": 11, "on": True, "file": None})):
+            scene.x.send(frames("x", share(1), version=version))
+            assert payloads(scene.results()) == [shown]
+
+
 def test_only_one_event_is_marked_in_an_interval(scene: Scene) -> None:
     class Ticking:
         def get_tick_interval(self) -> float:
@@ -246,7 +263,7 @@ def test_events_wait_for_the_parameters_they_are_stamped_with(scene: Scene) -> N
         scene.x.send(frames("x", share(1), version=0))
         scene.x.send(frames("x", share(2), share(3), version=1))
         assert scene.finished() == (((1, 1),), Outcome.RESULT, 0)
-        scene.controller.say(Parameters(1, {"factor": b"100"}), NO_SCAN)
+        scene.controller.say(Parameters(1, {"factor": ("int", b"100")}), NO_SCAN)
         assert scene.finished() == (((2, 3),), Outcome.RESULT, 0)
         assert payloads(scene.results()) == [(10, ["x"])]
         results = scene.results()
@@ -366,8 +383,8 @@ def test_finish_is_called_with_the_parameters_in_use_and_answered_by_those_who_a
 
     with Running(scene.worker(Finishing)) as running:
         scene.begin()
-        scene.controller.say(Parameters(1, {"factor": b"11"}), NO_SCAN)
-        scene.controller.say(Parameters(2, {"factor": b"12"}), NO_SCAN)
+        scene.controller.say(Parameters(1, {"factor": ("int", b"11")}), NO_SCAN)
+        scene.controller.say(Parameters(2, {"factor": ("int", b"12")}), NO_SCAN)
         scene.x.send(frames("x", share(8), version=1))
         scene.finished()
         scene.controller.say(FinishWorkers(("another",)))
