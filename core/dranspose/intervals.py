@@ -19,6 +19,8 @@ def ranges_of(numbers: Sequence[int] | npt.NDArray[np.signedinteger[Any]]) -> li
         return [(numbers.start, numbers.stop - 1)] if numbers else []
     if len(numbers) == 0:
         return []
+    if numbers[-1] - numbers[0] == len(numbers) - 1:  # the usual case, and the fastest
+        return [(int(numbers[0]), int(numbers[-1]))]
     array = np.asarray(numbers, np.int64)
     breaks = np.flatnonzero(np.diff(array) != 1)
     firsts, lasts = array[np.append(0, breaks + 1)], array[np.append(breaks, len(array) - 1)]

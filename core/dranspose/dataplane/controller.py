@@ -35,7 +35,7 @@ from dranspose.dataplane.messages import (
     decode,
     encode,
 )
-from dranspose.dataplane.sockets import bound, endpoint
+from dranspose.dataplane.sockets import arrived, bound, endpoint
 from dranspose.dataplane.wakeup import Wakeup
 from dranspose.parameters import (
     Descriptions,
@@ -252,8 +252,7 @@ class Controller:
             self._wakeup.close()
 
     def _receive(self) -> None:
-        while self._router.poll(0):
-            sender, *parts = self._router.recv_multipart()
+        for sender, *parts in arrived(self._router):
             try:
                 scan, message = decode(parts[0])
             except (MessageError, IndexError) as error:

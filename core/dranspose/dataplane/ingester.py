@@ -28,7 +28,7 @@ from dranspose.dataplane.messages import (
     decode,
     encode,
 )
-from dranspose.dataplane.sockets import bound, connected, endpoint, new_identity
+from dranspose.dataplane.sockets import arrived, bound, connected, endpoint, new_identity
 from dranspose.dataplane.wakeup import Wakeup
 from dranspose.dataplane.wire import Shares, encode_shares
 from dranspose.event import InternalWorkerMessage
@@ -135,7 +135,8 @@ class Ingester:
             while self._running:
                 self._watch_sources()
                 readable = {ready for ready, _ in self._poller.poll(int(1000 * SILENCE / 10))}
-                self._wakeup.clear()
+                if self._wakeup.fileno() in readable:
+                    self._wakeup.clear()
                 if self._controller in readable:
                     self._listen()
                 if self._router in readable:
@@ -164,11 +165,10 @@ class Ingester:
 
     def _listen(self) -> None:
         """Do all that the controller has said."""
-        while self._controller.poll(0):
+        for parts in arrived(self._controller):
             self._heard = time.monotonic()
-            data = self._controller.recv()
             try:
-                scan, message = decode(data)
+                scan, message = decode(b"".join(parts))
             except MessageError as error:
                 logger.warning("%s left out what the controller sent: %s", self.identity, error)
                 continue
@@ -294,8 +294,7 @@ class Ingester:
 
     def _hear_workers(self) -> None:
         """Take in all that workers have said."""
-        while self._router.poll(0):
-            sender, *parts = self._router.recv_multipart()
+        for sender, *parts in arrived(self._router):
             try:
                 worker = sender.decode()
                 scan, message = decode(b"".join(parts))

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from bisect import bisect_left, bisect_right, insort
+from bisect import bisect_left, insort
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Mapping, MutableSequence
 from typing import NamedTuple
 
 from dranspose.dataplane.wire import Share
@@ -23,6 +23,10 @@ class Kept(NamedTuple):
     size: int
 
 
+Entry = tuple[int, int, int]
+"""A frame's event and attempt, and how many streams the worker gets of the event in this attempt."""
+
+
 class Lane:
     """What one worker gets of one stream.
 
@@ -36,17 +40,13 @@ class Lane:
         self.worker = worker
         self.stream = stream
         self.window = window
-        self._waiting: deque[tuple[int, int, int]] = deque()  # event, attempt and streams, ascending
-        self._alone: deque[tuple[int, int, int]] = deque()  # those that do not wait for the window
-        self._in_hand: dict[int, list[int]] = {}  # the events of each attempt, ascending
+        self._waiting: deque[Entry] = deque()  # ascending
+        self._alone: deque[Entry] = deque()  # those that do not wait for the window
+        self._in_hand: list[Entry] = []  # ascending
 
     def add(self, event: int, attempt: int, streams: int) -> None:
         """Put a frame into its place in the lane."""
-        waiting, entry = self._waiting, (event, attempt, streams)
-        if not waiting or waiting[-1] < entry:
-            waiting.append(entry)
-        else:
-            insort(waiting, entry)
+        _insert(self._waiting, (event, attempt, streams))
 
     def add_alone(self, event: int, attempt: int, streams: int) -> None:
         """Put a frame before all others."""
@@ -55,29 +55,29 @@ class Lane:
     def give(self, kept: Mapping[int, Kept]) -> list[Share]:
         """Return what the worker is given now, at most about `BYTES_AT_ONCE`; what is not kept any more is left out."""
         shares: list[Share] = []
+        waiting, in_hand = self._waiting, self._in_hand
         while self._alone:
-            event, attempt, streams = self._alone.popleft()
+            event, attempt, streams = entry = self._alone.popleft()
             if frame := kept.get(event):
                 shares.append(Share(event, attempt, streams, True, frame.data))
-                insort(self._in_hand.setdefault(attempt, []), event)
-        waiting, size = self._waiting, 0
+                _insert(in_hand, entry)
+        size = 0
         while waiting and size < BYTES_AT_ONCE and len(shares) < SHARES_AT_ONCE:
-            event, attempt, streams = waiting[0]
-            if self._lower(event) >= self.window:
+            event, attempt, streams = entry = waiting[0]
+            if len(in_hand) >= self.window and bisect_left(in_hand, (event,)) >= self.window:
                 break
             waiting.popleft()
             if frame := kept.get(event):
                 shares.append(Share(event, attempt, streams, False, frame.data))
                 size += frame.size
-                insort(self._in_hand.setdefault(attempt, []), event)
+                _insert(in_hand, entry)
         return shares
 
     def done(self, first: int, last: int, attempt: int) -> None:
         """Take note that the worker is done with the events first..last in an attempt."""
-        if in_hand := self._in_hand.get(attempt):
-            del in_hand[bisect_left(in_hand, first) : bisect_right(in_hand, last)]
-            if not in_hand:
-                del self._in_hand[attempt]
+        in_hand = self._in_hand
+        begin, end = bisect_left(in_hand, (first,)), bisect_left(in_hand, (last + 1,))
+        in_hand[begin:end] = [entry for entry in in_hand[begin:end] if entry[1] != attempt]
 
     def leave_out(self, first: int, stop: int) -> None:
         """Do not give the events first..stop-1 any more."""
@@ -86,9 +86,9 @@ class Lane:
             entries.clear()
             entries.extend(stay)
 
-    def _lower(self, event: int) -> int:
-        """Return how many lower events the worker has in hand."""
-        lower = 0
-        for in_hand in self._in_hand.values():
-            lower += len(in_hand) if in_hand[-1] < event else bisect_left(in_hand, event)
-        return lower
+
+def _insert(entries: MutableSequence[Entry], entry: Entry) -> None:
+    if not entries or entries[-1] < entry:  # the usual case, and the fastest
+        entries.append(entry)
+    else:
+        insort(entries, entry)

@@ -25,7 +25,7 @@ from dranspose.dataplane.messages import (
     decode,
     encode,
 )
-from dranspose.dataplane.sockets import connected, new_identity
+from dranspose.dataplane.sockets import arrived, connected, new_identity
 from dranspose.dataplane.throttle import Throttle
 from dranspose.dataplane.wakeup import Wakeup
 from dranspose.parameters import TYPES, ParameterVersion
@@ -74,9 +74,10 @@ class AnalysisNode(ABC):
             while self._running:
                 if not self._has_work():
                     for readable, _ in self._poller.poll(int(1000 * SILENCE / 10)):
-                        if isinstance(readable, zmq.Socket) and readable is not self._controller:
+                        if not isinstance(readable, zmq.Socket):
+                            self._wakeup.clear()
+                        elif readable is not self._controller:
                             self._receive(readable)
-                    self._wakeup.clear()
                 self._work(until=time.monotonic() + LOOK_INTERVAL)
                 self._report()
                 self._listen()
@@ -142,11 +143,10 @@ class AnalysisNode(ABC):
 
     def _listen(self) -> None:
         """Do all that the controller has said."""
-        while self._controller.poll(0):
+        for parts in arrived(self._controller):
             self._heard = time.monotonic()
-            data = self._controller.recv()
             try:
-                scan, message = decode(data)
+                scan, message = decode(b"".join(parts))
             except MessageError as error:
                 logger.warning("%s left out what the controller sent: %s", self.identity, error)
                 continue

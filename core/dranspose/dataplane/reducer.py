@@ -18,7 +18,7 @@ from dranspose.analysis import UserCodeError, unpickle
 from dranspose.dataplane.intake import Intake, Verdict
 from dranspose.dataplane.messages import NO_SCAN, Message, MessageError, ReducerHello, WorkerHello, decode
 from dranspose.dataplane.node import AnalysisNode
-from dranspose.dataplane.sockets import bound, endpoint
+from dranspose.dataplane.sockets import arrived, bound, endpoint
 from dranspose.dataplane.wire import PickledResult, WireError, decode_results
 from dranspose.event import ResultData
 from dranspose.intervals import ranges_of
@@ -145,8 +145,7 @@ class Reducer(AnalysisNode):
         return bool(self._queue) and self._queue[0][1].version in self._versions
 
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        while socket.poll(0):
-            sender, *parts = socket.recv_multipart(copy=False)
+        for sender, *parts in arrived(socket, copy=False):
             worker = sender.bytes.decode(errors="replace")
             try:
                 if len(parts) == 1:

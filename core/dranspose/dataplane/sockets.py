@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import secrets
-from typing import Any
+from collections.abc import Iterator
+from contextlib import suppress
+from typing import Any, Literal, overload
 
 import zmq
 
@@ -30,6 +32,21 @@ def connected(context: zmq.Context[Any], url: str, identity: str) -> zmq.Socket[
     socket.setsockopt_string(zmq.IDENTITY, identity)
     socket.connect(url)
     return socket
+
+
+@overload
+def arrived(socket: zmq.Socket[bytes], *, copy: Literal[True] = True) -> Iterator[list[bytes]]: ...
+
+
+@overload
+def arrived(socket: zmq.Socket[bytes], *, copy: Literal[False]) -> Iterator[list[zmq.Frame]]: ...
+
+
+def arrived(socket: zmq.Socket[bytes], *, copy: bool = True) -> Iterator[list[bytes] | list[zmq.Frame]]:
+    """Yield the messages that a socket has, each as its parts, until it has no more."""
+    with suppress(zmq.Again):
+        while True:
+            yield socket.recv_multipart(zmq.DONTWAIT, copy=copy)
 
 
 def endpoint(socket: zmq.Socket[bytes]) -> str:

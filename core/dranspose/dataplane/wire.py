@@ -117,10 +117,10 @@ class _Packer:
         numbers += own_numbers
         numbers.append(len(pieces))
         for piece in pieces:
-            buffer = piece.buffer if isinstance(piece, zmq.Frame) else piece
-            if len(buffer) < OWN_PART_BYTES:
-                numbers.append(len(buffer))
-                self._small.append(buffer)
+            length = len(piece)
+            if length < OWN_PART_BYTES:
+                numbers.append(length)
+                self._small.append(piece.buffer if isinstance(piece, zmq.Frame) else piece)
             else:
                 numbers.append(OWN_PART)
                 self._own.append(piece)

@@ -16,7 +16,7 @@ from dranspose.analysis import UserCodeError
 from dranspose.dataplane.joining import Joiner, Part
 from dranspose.dataplane.messages import NO_SCAN, Done, Message, Peers, Proceed, WorkerHello, encode
 from dranspose.dataplane.node import AnalysisNode
-from dranspose.dataplane.sockets import connected
+from dranspose.dataplane.sockets import arrived, connected
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.event import EventData
 from dranspose.intervals import ranges_of
@@ -127,9 +127,9 @@ class Worker(AnalysisNode):
         return self._solo is None and bool(self._queue) and self._queue[0].version in self._versions
 
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        while socket.poll(0):
+        for parts in arrived(socket, copy=False):
             try:
-                message = decode_shares(socket.recv_multipart(copy=False))
+                message = decode_shares(parts)
             except WireError as error:
                 self.counts.malformed += 1
                 logger.warning("%s left out what an ingester sent: %s", self.identity, error)
