@@ -162,6 +162,10 @@ class Scheduler:
         """Return the tags that something waits for and no worker has."""
         return self._handout.unserved()
 
+    def windows(self) -> dict[str, int]:
+        """Return how many events each worker may have in hand."""
+        return {name: worker.credit.window for name, worker in self._handout.workers.items()}
+
     def version_of(self, event: int) -> int:
         """Return the version of the parameters that an event is processed with."""
         return self._versions[bisect_right(self._versions, event, key=itemgetter(0)) - 1][1]

@@ -5,6 +5,7 @@ import os
 import random
 import signal
 from collections.abc import Callable, Iterator
+from dataclasses import astuple
 from pathlib import Path
 from typing import Any
 
@@ -70,6 +71,45 @@ def test_a_quiet_scan(counting: Callable[..., Ensemble], tmp_path: Path) -> None
     status = ensemble.run_scan(uniform(batch=10))
     assert_each_event_once(tmp_path, status)
     assert status.report.lost_workers == ()
+
+
+def test_the_statistics_of_a_scan_add_up(counting: Callable[..., Ensemble], tmp_path: Path) -> None:
+    ensemble = counting(workers=2, seconds=0.001)
+    dropped, doubled = frozenset({7, 500}), frozenset({20, 21, 22})
+    faults = Faults(drop=dropped, duplicate=doubled)
+    ensemble.start_detector(StinsDetector(images=EVENTS, shape=(8, 8), faults=faults), URL)
+    scan = ensemble.controller.arm(uniform())
+
+    def counts(status: Status, identities: tuple[str, ...]) -> list[Any]:
+        return [status.statistics[node].counts for node in identities if status.statistics[node].scan == scan]
+
+    busy = ensemble.controller.wait_until(
+        lambda s: any(s.statistics[worker].time.processing > 0.3 for worker in s.workers if worker in s.statistics),
+        PATIENCE,
+    )
+    for worker in busy.workers:
+        assert sum(astuple(busy.statistics[worker].time)) == pytest.approx(1)
+    ensemble.wait_for_end(scan)
+    images, headers_and_ends = EVENTS - len(dropped), 2 * 2  # to both workers
+    status = ensemble.controller.wait_until(
+        lambda s: (
+            sum(worker.processed for worker in counts(s, s.workers)) >= images + headers_and_ends
+            and all(reducer.results >= images for reducer in counts(s, s.reducers))
+            and all(ingester.forwarded >= images + headers_and_ends for ingester in counts(s, s.ingesters))
+        ),
+        PATIENCE,
+    )
+    (ingester,), workers, (reducer,) = (
+        counts(status, nodes) for nodes in (status.ingesters, status.workers, status.reducers)
+    )
+    packets = images + len(doubled) + 2
+    (matched,) = (status.statistics[node].streams["xrd"] for node in status.ingesters)
+    assert (matched.received, matched.delivered, matched.missing, matched.duplicate) == (packets, images + 2, 2, 3)
+    assert (ingester.packets, ingester.missing, ingester.forwarded) == (packets, 2, images + headers_and_ends)
+    assert sum(worker.processed for worker in workers) == images + headers_and_ends
+    assert sum(worker.results for worker in workers) == reducer.results == images
+    assert sum(worker.sent_bytes for worker in workers) == reducer.received_bytes > 0
+    assert sum(worker.received_bytes for worker in workers) == ingester.forwarded_bytes > ingester.bytes > 0
 
 
 @pytest.mark.parametrize("killed", [1, 2])

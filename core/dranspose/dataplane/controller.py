@@ -21,6 +21,7 @@ from dranspose.dataplane.messages import (
     Arm,
     Disarm,
     Failure,
+    Hello,
     IngesterHello,
     Message,
     MessageError,
@@ -36,6 +37,12 @@ from dranspose.dataplane.messages import (
     encode,
 )
 from dranspose.dataplane.sockets import arrived, bound, endpoint
+from dranspose.dataplane.statistics import (
+    IngesterStatistics,
+    NodeStatistics,
+    ReducerStatistics,
+    WorkerStatistics,
+)
 from dranspose.dataplane.wakeup import Wakeup
 from dranspose.parameters import (
     Descriptions,
@@ -59,7 +66,6 @@ REMEMBERED_FAILURES = 100
 ID_BYTES = 16
 
 T = TypeVar("T")
-Hello = IngesterHello | WorkerHello | ReducerHello
 TypedData = dict[str, tuple[str, bytes]]
 """Type and data of parameters by name, as in `Parameters`."""
 
@@ -106,6 +112,8 @@ class Status:
         parameters: that version.
         descriptions: what the workers and the reducer describe.
         failures: the latest failures of the user's code.
+        statistics: the latest of each node that is there, by its identity.
+        windows: how many events each worker of the scan may have in hand, by its identity.
     """
 
     phase: Phase
@@ -121,6 +129,8 @@ class Status:
     parameters: ParameterVersion
     descriptions: Descriptions
     failures: tuple[Failure, ...]
+    statistics: Mapping[str, NodeStatistics]
+    windows: Mapping[str, int]
 
 
 @dataclass(slots=True)
@@ -143,9 +153,15 @@ class Controller:
         given: values of parameters by name; workers and the reducer say what types they have, and what others there
             are.
         bind: where nodes connect to.
+        on_change: is called in the thread of the loop when there is a new `status`; it must return at once.
     """
 
-    def __init__(self, given: Mapping[ParameterName, bytes] | None = None, bind: str = "tcp://127.0.0.1:*") -> None:
+    def __init__(
+        self,
+        given: Mapping[ParameterName, bytes] | None = None,
+        bind: str = "tcp://127.0.0.1:*",
+        on_change: Callable[[], None] | None = None,
+    ) -> None:
         self._context: zmq.Context[Any] = zmq.Context()
         self._router = bound(self._context, bind)
         self.url = endpoint(self._router)
@@ -162,6 +178,8 @@ class Controller:
         self._last_scan = NO_SCAN
         self._last_failed = ""
         self._failures: deque[Failure] = deque(maxlen=REMEMBERED_FAILURES)
+        self._statistics: dict[str, NodeStatistics] = {}
+        self._on_change = on_change
         self._changed = threading.Condition()
         self._status = self._snapshot()
 
@@ -264,6 +282,9 @@ class Controller:
         match message:
             case IngesterHello() | WorkerHello() | ReducerHello():
                 self._welcome(sender, message)
+            case IngesterStatistics() | WorkerStatistics() | ReducerStatistics():
+                if sender in self._peers:
+                    self._statistics[sender] = message
             case _ if self._scan is None or scan != self._scan.id:
                 logger.debug("%s sent a %s of another scan", sender, type(message).__name__)
             case Ready(error):
@@ -325,6 +346,7 @@ class Controller:
 
     def _lose(self, identity: str) -> None:
         self._refused.pop(identity, None)
+        self._statistics.pop(identity, None)
         hello = self._peers.pop(identity, None)
         if hello is None:
             return
@@ -546,6 +568,8 @@ class Controller:
             parameters=self._parameters.version,
             descriptions=self._parameters.descriptions,
             failures=tuple(self._failures),
+            statistics=self._statistics.copy(),
+            windows={} if scan is None else scan.scheduler.windows(),
         )
 
     def _publish(self) -> None:
@@ -554,6 +578,8 @@ class Controller:
             with self._changed:
                 self._status = status
                 self._changed.notify_all()
+            if self._on_change is not None:
+                self._on_change()
 
 
 def _typed_data(parameters: ParameterStore) -> TypedData:

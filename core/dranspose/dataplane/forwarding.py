@@ -65,6 +65,7 @@ class Forwarding:
         broadcast_bytes: how much of broadcasts is kept after their release.
 
     Attributes:
+        taken_bytes: how many bytes the frames had that were taken in.
         kept_bytes: how much is kept of events that have not been released.
         next_event: one more than the highest event that was forwarded.
     """
@@ -76,6 +77,7 @@ class Forwarding:
         version: int = 0,
         broadcast_bytes: int = BROADCAST_BYTES,
     ) -> None:
+        self.taken_bytes = 0
         self.kept_bytes = 0
         self.next_event = 0
         self._map = trigger_map
@@ -110,7 +112,9 @@ class Forwarding:
         """Take in a frame."""
         if (event < self._released_stop and event in self._released) or self._is_cut(event):
             return
-        size = sum(map(len, data.frames)) + FRAME_OVERHEAD
+        size = sum(map(len, data.frames))
+        self.taken_bytes += size
+        size += FRAME_OVERHEAD
         self.kept_bytes += size
         self._arrive(stream, event, Kept(data, size))
 
@@ -174,6 +178,11 @@ class Forwarding:
             case EndAt(event):
                 self._end_at(event)
                 self._held = False
+
+    @property
+    def lag(self) -> int:
+        """How many events there are from the lowest that was not released to the highest that has come."""
+        return max(self._arrived_stop - self._lowest, 0)
 
     # What comes out
 

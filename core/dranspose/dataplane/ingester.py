@@ -4,73 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import zmq
 
 from dranspose.capture import CaptureWriter
 from dranspose.dataplane.forwarding import Forwarding
-from dranspose.dataplane.messages import (
-    NO_SCAN,
-    Arm,
-    Disarm,
-    Done,
-    IngesterHello,
-    Message,
-    MessageError,
-    Ping,
-    Ready,
-    WorkerHello,
-    decode,
-    encode,
-)
-from dranspose.dataplane.sockets import arrived, bound, connected, endpoint, new_identity
-from dranspose.dataplane.wakeup import Wakeup
+from dranspose.dataplane.messages import Arm, Done, IngesterHello, Message, MessageError, WorkerHello, decode
+from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
+from dranspose.dataplane.sockets import arrived, bound, endpoint
+from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter
 from dranspose.dataplane.wire import Shares, encode_shares
 from dranspose.event import InternalWorkerMessage
 from dranspose.protocol import EventNumber, StreamName
 from dranspose.scheduling.instructions import EndAt, Fence, Hold, Poison
 from dranspose.scheduling.stimuli import Held, Missing
-from dranspose.sources.matching import FrameMatcher, Matched
+from dranspose.sources.matching import FrameMatcher, MatchCounts, Matched
 from dranspose.sources.packet import Skipped
 from dranspose.sources.source import Readable, Source, SourceError
 from dranspose.triggermap import Tags, TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
 
-SILENCE = 10.0  # seconds without a sign of the controller, after which a scan is given up
 KEEP_BYTES = 2 * 10**9
 READ_AT_ONCE = 1000  # packets
 READ_WHEN_FULL = 16
-
-
-@dataclass(slots=True)
-class IngesterCounts:
-    """What an ingester has done since it began.
-
-    Attributes:
-        packets: how many came from the sources; what became of them the `FrameMatcher` of each stream tells.
-        skipped: how many messages of the sources were no packets.
-        unwanted: how many packets were of streams that the trigger map does not have.
-        missing: how many events were reported to the scheduler as without a frame of a stream.
-        forwarded: how many shares were sent to workers, lost frames among them.
-        messages: in how many messages.
-        undeliverable: how many shares were for workers that were gone.
-        poisoned: how many events were written to a capture.
-    """
-
-    packets: int = 0
-    skipped: int = 0
-    unwanted: int = 0
-    missing: int = 0
-    forwarded: int = 0
-    messages: int = 0
-    undeliverable: int = 0
-    poisoned: int = 0
 
 
 @dataclass(slots=True)
@@ -81,7 +42,7 @@ class _Scan:
     sources: list[Source]
 
 
-class Ingester:
+class Ingester(Node):
     """An ingester; `run` is its loop, and all but `stop` belongs into its thread.
 
     Args:
@@ -91,11 +52,11 @@ class Ingester:
         bind: where workers connect to.
         folder: where captures of events that killed their workers are written to.
         keep_bytes: so much is kept, and little more; then sources are read only if the lowest event waits for them.
+        on_change: as of `Node`.
 
     Attributes:
-        identity: how the others know this incarnation of the ingester.
         url: where workers connect to.
-        counts: what it has done.
+        counts: what it has done in the scan in hand, or the last one.
     """
 
     def __init__(
@@ -106,86 +67,55 @@ class Ingester:
         bind: str = "tcp://127.0.0.1:*",
         folder: Path = Path(),
         keep_bytes: int = KEEP_BYTES,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
-        self.name = name
-        self.identity = new_identity(name)
+        super().__init__(name, controller_url, on_change)
         self.counts = IngesterCounts()
         self._sources = list(sources)
         self._folder = folder
         self._keep_bytes = keep_bytes
-        self._zmq: zmq.Context[Any] = zmq.Context()
-        self._controller = connected(self._zmq, controller_url, self.identity)
         self._router = bound(self._zmq, bind)
+        self._poller.register(self._router, zmq.POLLIN)
         self.url = endpoint(self._router)
-        self._wakeup = Wakeup()
-        self._poller = zmq.Poller()
-        for readable in (self._controller, self._router, self._wakeup):
-            self._poller.register(readable, zmq.POLLIN)
         self._polled: dict[zmq.Socket[bytes] | int, tuple[Source, Readable]] = {}
-        self._running = True
-        self._heard = time.monotonic()
         self._workers: dict[str, Tags] = {}
         self._scan: _Scan | None = None
+        self._matched: dict[str, MatchCounts] = {}
+        self._meter = Meter(time.monotonic())
         streams = tuple(stream for source in sources for stream in source.streams)
-        self._send(IngesterHello(name, self.url, streams), NO_SCAN)
+        self._join(IngesterHello(name, self.url, streams))
 
-    def run(self) -> None:
-        """Work until `stop` is called; then let go of the sources and sockets."""
-        try:
-            while self._running:
-                self._watch_sources()
-                readable = {ready for ready, _ in self._poller.poll(int(1000 * SILENCE / 10))}
-                if self._wakeup.fileno() in readable:
-                    self._wakeup.clear()
-                if self._controller in readable:
-                    self._listen()
-                if self._router in readable:
-                    self._hear_workers()
-                self._take_in(readable)
-                self._forward()
-                if self._scan is not None and time.monotonic() - self._heard > SILENCE:
-                    logger.error("%s gives up its scan: no sign of the controller for %g s", self.identity, SILENCE)
-                    self._disarm()
-        except Exception:
-            logger.exception("%s ends: this is a bug in dranspose", self.identity)
-        finally:
-            self._disarm()
-            self._zmq.destroy(linger=0)
-            self._wakeup.close()
+    def _turn(self) -> None:
+        self._watch_sources()
+        readable = {ready for ready, _ in self._poller.poll(int(1000 * STATISTICS_INTERVAL))}
+        if self._wakeup.fileno() in readable:
+            self._wakeup.clear()
+        if self._controller in readable:
+            self._listen()
+        if self._router in readable:
+            self._hear_workers()
+        self._take_in(readable)
+        self._forward()
 
-    def stop(self) -> None:
-        """End `run`, from any thread."""
-        self._running = False
-        self._wakeup.wake()
+    def _measure(self, now: float) -> IngesterStatistics:
+        scan = self._scan
+        if scan is not None:
+            self._count(scan)
+        counts = replace(self.counts)
+        rates = self._meter.rates(now, counts.packets, counts.bytes, counts.forwarded, counts.forwarded_bytes)
+        kept, lag = (0, 0) if scan is None else (scan.forwarding.kept_bytes, scan.forwarding.lag)
+        return IngesterStatistics(self._latest_scan, counts, self._matched, kept, lag, *rates)
+
+    def _count(self, scan: _Scan) -> None:
+        self.counts.bytes = scan.forwarding.taken_bytes
+        self._matched = {stream: matcher.counts for stream, matcher in scan.matchers.items()}
+
+    def _close(self) -> None:
+        self._end()
 
     # The controller
 
-    def _send(self, message: Message, scan: bytes) -> None:
-        self._controller.send(encode(message, scan))
-
-    def _listen(self) -> None:
-        """Do all that the controller has said."""
-        for parts in arrived(self._controller):
-            self._heard = time.monotonic()
-            try:
-                scan, message = decode(b"".join(parts))
-            except MessageError as error:
-                logger.warning("%s left out what the controller sent: %s", self.identity, error)
-                continue
-            match message:
-                case Ping():
-                    pass
-                case Arm():
-                    self._arm(scan, message)
-                case _ if self._scan is None or self._scan.id != scan:
-                    logger.debug("%s was sent a %s of another scan", self.identity, type(message).__name__)
-                case Disarm():
-                    self._disarm()
-                case _:
-                    self._obey(self._scan, message)
-
-    def _arm(self, scan: bytes, arm: Arm) -> None:
-        self._disarm()
+    def _begin(self, scan: bytes, arm: Arm) -> str:
         opened = []
         try:
             trigger_map = TriggerMap.from_message(arm.trigger_map)
@@ -196,8 +126,7 @@ class Ingester:
         except (TriggerMapError, SourceError) as error:
             for source in opened:
                 source.close()
-            self._send(Ready(str(error)), scan)
-            return
+            return str(error)
         matchers = {
             stream: FrameMatcher(trigger_map, stream, connections=source.connections)
             for source in sources
@@ -208,17 +137,24 @@ class Ingester:
         for worker, tags in self._workers.items():
             forwarding.meet(worker, tags)
         self._scan = _Scan(scan, forwarding, matchers, sources)
-        self._send(Ready(), scan)
+        self.counts = IngesterCounts()
+        self._meter = Meter(time.monotonic())
+        return ""
 
-    def _disarm(self) -> None:
+    def _end(self) -> None:
         scan, self._scan = self._scan, None
+        if scan is not None:
+            self._count(scan)
         self._watch_sources()
         for source in scan.sources if scan else ():
             source.close()
 
-    def _obey(self, scan: _Scan, instruction: Message) -> None:
-        scan.forwarding.handle(instruction)
-        match instruction:
+    def _obey(self, message: Message) -> None:
+        scan = self._scan
+        if scan is None:
+            return
+        scan.forwarding.handle(message)
+        match message:
             case Hold(hold):
                 self._send(Held(self.identity, hold, scan.forwarding.next_event), scan.id)
             case EndAt():
@@ -325,3 +261,4 @@ class Ingester:
             else:
                 self.counts.messages += 1
                 self.counts.forwarded += len(shares)
+                self.counts.forwarded_bytes += sum(map(len, parts))

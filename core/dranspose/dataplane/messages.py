@@ -12,13 +12,15 @@ from typing import Any
 
 import msgpack
 
+from dranspose.dataplane import statistics
 from dranspose.parameters import Parameter, described
 from dranspose.scheduling import instructions, stimuli
+from dranspose.sources.matching import MatchCounts
 
 NO_SCAN = b""
 
-OUTCOME, PARAMETER = 1, 2
-"""The types of msgpack's extensions that an `Outcome` and a `Parameter` are written as."""
+OUTCOME, PARAMETER, RECORD = 1, 2, 3
+"""The types of msgpack's extensions that an `Outcome`, a `Parameter` and parts of statistics are written as."""
 
 
 class MessageError(ValueError):
@@ -132,6 +134,8 @@ class Failure:
     traceback: str
 
 
+Hello = IngesterHello | WorkerHello | ReducerHello
+
 Message = Any
 """An instance of one of these classes, or of one of the scheduler's."""
 
@@ -139,7 +143,7 @@ _CLASSES = {
     message.__name__: message
     for message in (
         IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Arm, Ready, Disarm, Proceed, Done,
-        Failure,
+        Failure, statistics.IngesterStatistics, statistics.WorkerStatistics, statistics.ReducerStatistics,
         instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Poison,
         instructions.Release, instructions.Fence, instructions.Hold, instructions.UseParameters, instructions.EndAt,
         instructions.FinishWorkers, instructions.FinishReducer,
@@ -148,11 +152,17 @@ _CLASSES = {
     )
 }  # fmt: skip
 
+_RECORDS = {
+    record.__name__: record
+    for record in (
+        statistics.IngesterCounts, statistics.WorkerCounts, statistics.ReducerCounts, statistics.TimeShares, MatchCounts
+    )
+}  # fmt: skip
+
 
 def encode(message: Message, scan: bytes = NO_SCAN) -> bytes:
     """Return the bytes of a message."""
-    content = [getattr(message, field.name) for field in fields(message)]
-    packed: bytes = msgpack.packb([type(message).__name__, scan, *content], default=_extension)
+    packed: bytes = msgpack.packb([type(message).__name__, scan, *_content(message)], default=_extension)
     return packed
 
 
@@ -165,18 +175,27 @@ def decode(data: bytes) -> tuple[bytes, Message]:
         raise MessageError(f"{data[:40]!r} is no control message: {error!r}") from None
 
 
+def _content(instance: Any) -> list[Any]:
+    return [getattr(instance, field.name) for field in fields(instance)]
+
+
 def _extension(value: object) -> msgpack.ExtType:
     if isinstance(value, stimuli.Outcome):
         return msgpack.ExtType(OUTCOME, bytes([value.value]))
     if isinstance(value, Parameter):
         content = value.dtype, value.name, value.description, value.to_bytes(value.default)
         return msgpack.ExtType(PARAMETER, msgpack.packb(content))
+    if type(value).__name__ in _RECORDS:
+        return msgpack.ExtType(RECORD, msgpack.packb([type(value).__name__, *_content(value)]))
     raise TypeError(f"{value!r:.60} cannot be in a control message")
 
 
-def _extended(code: int, data: bytes) -> stimuli.Outcome | Parameter[Any]:
+def _extended(code: int, data: bytes) -> object:
     if code == OUTCOME:
         return stimuli.Outcome(*data)
     if code == PARAMETER:
         return described(*msgpack.unpackb(data))
+    if code == RECORD:
+        name, *content = msgpack.unpackb(data)
+        return _RECORDS[name](*content)
     raise ValueError(f"an extension of type {code}")

@@ -5,9 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -15,13 +15,15 @@ import zmq
 
 from dranspose import analysis
 from dranspose.analysis import UserCodeError, unpickle
+from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.intake import Intake, Verdict
-from dranspose.dataplane.messages import NO_SCAN, Message, MessageError, ReducerHello, WorkerHello, decode
-from dranspose.dataplane.node import AnalysisNode
+from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerHello, decode
 from dranspose.dataplane.sockets import arrived, bound, endpoint
+from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
 from dranspose.dataplane.wire import PickledResult, WireError, decode_results
 from dranspose.event import ResultData
 from dranspose.intervals import ranges_of
+from dranspose.parameters import ParameterVersion
 from dranspose.protocol import EventNumber, ReducerState, WorkerName
 from dranspose.reducer_timer import ReducerTimer
 from dranspose.scheduling.instructions import Fence, FinishReducer
@@ -35,26 +37,6 @@ logger = logging.getLogger(__name__)
 TIMER_PATIENCE = 1.0  # seconds to wait for a call of the timer when a scan is dropped
 
 
-@dataclass(slots=True)
-class ReducerCounts:
-    """What a reducer has done since it began.
-
-    Attributes:
-        results, failed: how many calls of ``process_result`` returned, raised.
-        fenced: how many results were left out because their workers were fenced off.
-        twice: how many were left out because they had come before.
-        strays: how many messages with results were of another scan.
-        malformed: how many messages could not be read.
-    """
-
-    results: int = 0
-    failed: int = 0
-    fenced: int = 0
-    twice: int = 0
-    strays: int = 0
-    malformed: int = 0
-
-
 class Reducer(AnalysisNode):
     """A reducer.
 
@@ -64,6 +46,11 @@ class Reducer(AnalysisNode):
         user_class: the Reducer class.
         bind: where workers connect to.
         http_host, http_port: where to serve what the class publishes; not at all without a port.
+        on_change: as of `Node`.
+
+    Attributes:
+        url: where workers connect to.
+        counts: what it has done in the scan in hand, or the last one.
 
     Raises:
         AnalysisError, UserCodeError, ParameterError: the class does not describe its parameters as it should.
@@ -79,9 +66,10 @@ class Reducer(AnalysisNode):
         bind: str = "tcp://127.0.0.1:*",
         http_host: str = "127.0.0.1",
         http_port: int | None = None,
+        on_change: Callable[[], None] | None = None,
     ) -> None:
         parameters = tuple(analysis.describe_parameters(user_class).values())
-        super().__init__(name, controller_url)
+        super().__init__(name, controller_url, on_change)
         self.counts = ReducerCounts()
         self._user_class = user_class
         self._uuid = uuid4()
@@ -95,7 +83,7 @@ class Reducer(AnalysisNode):
         self._server = None if http_port is None else self._serve(http_host, http_port)
         self._version = 0  # of the parameters, the latest one in use
         self._end()
-        self._send(ReducerHello(name, self.url, parameters), NO_SCAN)
+        self._join(ReducerHello(name, self.url, parameters))
 
     def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
         """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""
@@ -112,11 +100,11 @@ class Reducer(AnalysisNode):
 
         return Server(self.published, host=host, port=port)
 
-    def _begin(self, scan: bytes, version: int) -> None:
-        values = self._versions[version].values
+    def _make(self, scan: bytes, parameters: ParameterVersion) -> None:
         state = ReducerState(self.name, self._software, self._uuid, UUID(bytes=scan), self._build)
-        self._instance = instance = analysis.Reducer(self._user_class, values, self._context, state)
-        self._version = version
+        self._instance = instance = analysis.Reducer(self._user_class, parameters.values, self._context, state)
+        self._version = min(self._versions)
+        self.counts = ReducerCounts()
         self._timer = ReducerTimer(instance, lambda: self._versions[self._version].values, self._timer_failed)
         self._timer.start()
 
@@ -129,7 +117,7 @@ class Reducer(AnalysisNode):
         self._queue: deque[tuple[str, PickledResult]] = deque()
         self._reduced: defaultdict[tuple[str, int], list[int]] = defaultdict(list)
 
-    def _close(self) -> None:
+    def _close_instance(self) -> None:
         if self._server is not None:
             self._server.close()
         self._end()
@@ -140,6 +128,11 @@ class Reducer(AnalysisNode):
         self._timer_failures.append(error)
         self._wakeup.wake()
         return True
+
+    def _measure(self, now: float) -> ReducerStatistics:
+        counts = replace(self.counts)
+        rates = self._meter.rates(now, counts.results + counts.failed, counts.received_bytes)
+        return ReducerStatistics(self._latest_scan, counts, self._stopwatch.shares(), len(self._queue), *rates)
 
     def _has_work(self) -> bool:
         return bool(self._queue) and self._queue[0][1].version in self._versions
@@ -156,7 +149,8 @@ class Reducer(AnalysisNode):
                 self.counts.malformed += 1
                 logger.warning("%s left out what %r sent: %s", self.identity, worker, error)
                 continue
-            if message.scan == self._scan:
+            self.counts.received_bytes += sum(map(len, parts))
+            if message.scan == self._scan_id:
                 self._queue += [(worker, result) for result in message.results]
             else:
                 self.counts.strays += 1
@@ -201,16 +195,18 @@ class Reducer(AnalysisNode):
         while self._timer_failures:
             self._tell_failure(self._timer_failures.popleft())
         for (worker, attempt), events in self._reduced.items():
-            self._send(Reduced(worker, tuple(ranges_of(sorted(events))), attempt), self._scan)
+            self._send(Reduced(worker, tuple(ranges_of(sorted(events))), attempt), self._scan_id)
         self._reduced.clear()
 
     def _obey(self, message: Message) -> None:
         match message:
             case Fence(worker):
                 self._intake.fence(worker)
-                self._send(Fenced(worker), self._scan)
+                self._send(Fenced(worker), self._scan_id)
             case FinishReducer() if self._instance is not None:
                 self._finish(self._instance)
+            case _:
+                super()._obey(message)
 
     def _finish(self, instance: analysis.Reducer) -> None:
         if self._timer is not None:
@@ -220,4 +216,4 @@ class Reducer(AnalysisNode):
         except UserCodeError as error:
             self._tell_failure(error)
         self._report()
-        self._send(ReducerFinished(), self._scan)
+        self._send(ReducerFinished(), self._scan_id)

@@ -5,46 +5,29 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Collection, Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Collection, Iterator
+from dataclasses import dataclass, field, replace
 from uuid import UUID, uuid4
 
 import zmq
 
 from dranspose import analysis
 from dranspose.analysis import UserCodeError
+from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
-from dranspose.dataplane.messages import NO_SCAN, Done, Message, Peers, Proceed, WorkerHello, encode
-from dranspose.dataplane.node import AnalysisNode
+from dranspose.dataplane.messages import Done, Message, Peers, Proceed, WorkerHello, encode
 from dranspose.dataplane.sockets import arrived, connected
+from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.event import EventData
 from dranspose.intervals import ranges_of
+from dranspose.parameters import ParameterVersion
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
 from dranspose.scheduling.instructions import FinishWorkers
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
 from dranspose.tick import TickClock
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(slots=True)
-class WorkerCounts:
-    """What a worker has done since it began.
-
-    Attributes:
-        results, none, failed: how many calls of ``process_event`` returned something, returned None, raised.
-        lost: how many parts of events had no frame left.
-        strays: how many messages with frames were of another scan.
-        malformed: how many messages could not be read.
-    """
-
-    results: int = 0
-    none: int = 0
-    failed: int = 0
-    lost: int = 0
-    strays: int = 0
-    malformed: int = 0
 
 
 @dataclass(slots=True)
@@ -74,6 +57,10 @@ class Worker(AnalysisNode):
         user_class: the Worker class; one that holds nothing of the events it returned None for says so with a class
             attribute ``stateless = True``.
         tags: of the virtual workers that it can be.
+        on_change: as of `Node`.
+
+    Attributes:
+        counts: what it has done in the scan in hand, or the last one.
 
     Raises:
         AnalysisError, UserCodeError, ParameterError: the class does not describe its parameters as it should.
@@ -85,9 +72,10 @@ class Worker(AnalysisNode):
         controller_url: str,
         user_class: type,
         tags: Collection[str] = (GENERIC_TAG,),
+        on_change: Callable[[], None] | None = None,
     ) -> None:
         parameters = tuple(analysis.describe_parameters(user_class).values())
-        super().__init__(name, controller_url)
+        super().__init__(name, controller_url, on_change)
         self.counts = WorkerCounts()
         self._user_class = user_class
         self._tags = frozenset(WorkerTag(tag) for tag in tags)
@@ -98,18 +86,21 @@ class Worker(AnalysisNode):
         self._reducers: dict[str, zmq.Socket[bytes]] = {}
         self._instance: analysis.Worker | None = None
         self._clock = TickClock()
+        self._seconds_per_call = 0.0
+        self._processing = 0.0  # seconds in the user's code since the last statistics
         self._version = 0  # of the parameters, the latest one in use
         self._end()
-        self._send(self._hello, NO_SCAN)
+        self._join(self._hello)
 
-    def _begin(self, scan: bytes, version: int) -> None:
-        values = self._versions[version].values
+    def _make(self, scan: bytes, parameters: ParameterVersion) -> None:
         state = WorkerState(
             WorkerName(self.name), self._software, self._uuid, UUID(bytes=scan), self._build, tags=self._tags
         )
-        self._instance = analysis.Worker(self._user_class, values, self._context, state)
+        self._instance = analysis.Worker(self._user_class, parameters.values, self._context, state)
         self._clock = TickClock()
-        self._version = version
+        self._version = min(self._versions)
+        self.counts = WorkerCounts()
+        self._seconds_per_call = 0.0
 
     def _end(self) -> None:
         self._joiner = Joiner()
@@ -117,11 +108,18 @@ class Worker(AnalysisNode):
         self._solo: Part | None = None  # waits for `Proceed`
         self._results: list[PickledResult] = []
         self._outcomes: defaultdict[int, _Outcomes] = defaultdict(_Outcomes)
-        self._calls, self._seconds, self._seconds_per_call = 0, 0.0, 0.0
+        self._calls, self._seconds = 0, 0.0
 
-    def _close(self) -> None:
+    def _close_instance(self) -> None:
         if self._instance is not None:
             self._instance.close(self._context)
+
+    def _measure(self, now: float) -> WorkerStatistics:
+        counts = replace(self.counts)
+        rate, received, sent = self._meter.rates(now, counts.processed, counts.received_bytes, counts.sent_bytes)
+        time_shares, self._processing = self._stopwatch.shares(self._processing), 0.0
+        lag, seconds = len(self._queue), self._seconds_per_call
+        return WorkerStatistics(self._latest_scan, counts, time_shares, lag, rate, received, sent, seconds)
 
     def _has_work(self) -> bool:
         return self._solo is None and bool(self._queue) and self._queue[0].version in self._versions
@@ -134,7 +132,8 @@ class Worker(AnalysisNode):
                 self.counts.malformed += 1
                 logger.warning("%s left out what an ingester sent: %s", self.identity, error)
                 continue
-            if message.scan == self._scan:
+            self.counts.received_bytes += sum(map(len, parts))
+            if message.scan == self._scan_id:
                 self._queue += self._joiner.add(message)
             else:
                 self.counts.strays += 1
@@ -150,7 +149,7 @@ class Worker(AnalysisNode):
 
     def _announce(self, part: Part) -> None:
         self._report()
-        self._send(Started(self.identity, part.number, part.attempt), self._scan)
+        self._send(Started(self.identity, part.number, part.attempt), self._scan_id)
         self._solo = part
 
     def _process(self, instance: analysis.Worker, part: Part) -> float:
@@ -192,21 +191,23 @@ class Worker(AnalysisNode):
         if not self._outcomes:
             return
         if self._results:
-            parts = encode_results(Results(self._scan, self._results))
+            parts = encode_results(Results(self._scan_id, self._results))
+            self.counts.sent_bytes += sum(map(len, parts))
             for reducer in self._reducers.values():
                 reducer.send_multipart(parts, copy=False)
             self._results = []
         if self._calls:
             self._seconds_per_call = self._seconds / self._calls
+            self._processing += self._seconds
             self._calls, self._seconds = 0, 0.0
         done: list[tuple[int, int, int]] = []
         for attempt, outcomes in self._outcomes.items():
             for outcome, events in outcomes.items():
                 ranges = tuple(ranges_of(sorted(events)))
-                self._send(Finished(self.identity, ranges, outcome, self._seconds_per_call, attempt), self._scan)
+                self._send(Finished(self.identity, ranges, outcome, self._seconds_per_call, attempt), self._scan_id)
                 done += [(first, last, attempt) for first, last in ranges]
         self._outcomes.clear()
-        message = encode(Done(tuple(done)), self._scan)
+        message = encode(Done(tuple(done)), self._scan_id)
         for ingester in self._ingesters.values():
             ingester.send(message)
 
@@ -218,10 +219,14 @@ class Worker(AnalysisNode):
                 self._meet(reducers, self._reducers, listen=False)
             case Proceed(event, attempt) if instance and self._solo and self._solo[:2] == (event, attempt):
                 solo, self._solo = self._solo, None
+                self._stopwatch.spent_on(Activity.SENDING)
                 self._process(instance, solo)
+                self._stopwatch.spent_on(Activity.PROCESSING)
                 self._report()  # before another event might kill this worker
             case FinishWorkers(workers) if instance and self.identity in workers:
                 self._finish(instance)
+            case _:
+                super()._obey(message)
 
     def _meet(self, urls: dict[str, str], sockets: dict[str, zmq.Socket[bytes]], *, listen: bool) -> None:
         """Connect to those that are new, and let go of those that are gone."""
@@ -246,4 +251,4 @@ class Worker(AnalysisNode):
             instance.finish(self._versions[self._version].values)
         except UserCodeError as error:
             self._tell_failure(error)
-        self._send(WorkerFinished(self.identity), self._scan)
+        self._send(WorkerFinished(self.identity), self._scan_id)

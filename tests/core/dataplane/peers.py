@@ -3,22 +3,25 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import fields, replace
 from typing import Any, Generic, Self, TypeVar
 
 import zmq
 
 from dranspose.dataplane.messages import NO_SCAN, Message, decode, encode
-from dranspose.dataplane.node import AnalysisNode
+from dranspose.dataplane.node import Node
 from dranspose.dataplane.sockets import bound, connected, endpoint
+from dranspose.dataplane.statistics import IngesterCounts, NodeStatistics, ReducerCounts, WorkerCounts
 from dranspose.dataplane.wire import Part
 
 PATIENCE = 20_000  # ms until a test that waits in vain fails
 SCAN = b"0123456789abcdef"
 
 M = TypeVar("M")
-N = TypeVar("N", bound=AnalysisNode)
+C = TypeVar("C", IngesterCounts, WorkerCounts, ReducerCounts)
+N = TypeVar("N", bound=Node)
 
 
 class Peer:
@@ -47,11 +50,26 @@ class Router(Peer):
 
     def hear(self, kind: type[M], scan: bytes = SCAN) -> M:
         """Return the next message, which must be of this kind."""
-        (data,) = self.receive()
-        said, message = decode(data.bytes)
+        said, message = self.hear_anything()
         assert isinstance(message, kind), message
         assert said == scan
         return message
+
+    def hear_anything(self) -> tuple[bytes, Message]:
+        """Return the next message with its scan; statistics, which come at any time, are left out."""
+        while True:
+            (data,) = self.receive()
+            said, message = decode(data.bytes)
+            if not isinstance(message, NodeStatistics):
+                return said, message
+
+    def hear_statistics(self, condition: Callable[[Any], bool]) -> Any:
+        """Return the next statistics that fulfil the condition; other messages are left out."""
+        while True:
+            (data,) = self.receive()
+            _, message = decode(data.bytes)
+            if isinstance(message, NodeStatistics) and condition(message):
+                return message
 
     def say(self, message: Message, scan: bytes = SCAN) -> None:
         self.send([encode(message, scan)])
@@ -88,6 +106,11 @@ class Running(Generic[N]):
     def __exit__(self, *_: object) -> None:
         self.node.stop()
         self.thread.join()
+
+
+def without_bytes(counts: C) -> C:
+    """Return the counters with those of bytes set to 0."""
+    return replace(counts, **{field.name: 0 for field in fields(counts) if field.name.endswith("bytes")})
 
 
 @contextmanager

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -27,6 +28,7 @@ from dranspose.dataplane.messages import (
     encode,
 )
 from dranspose.dataplane.sockets import connected
+from dranspose.dataplane.statistics import TimeShares, WorkerCounts, WorkerStatistics
 from dranspose.parameters import FloatParameter, IntParameter, ParameterError, ParameterStore, merge_descriptions
 from dranspose.protocol import ParameterName
 from dranspose.scheduling.instructions import FinishReducer, FinishWorkers
@@ -274,6 +276,19 @@ def test_what_is_no_message_is_left_out(
         stranger.send_multipart(parts)
     assert nodes[0].hear(Ping)
     assert controller.status.ingesters == ("ingester:1",)
+
+
+def test_the_latest_statistics_of_those_who_are_there_are_known(
+    made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    told = WorkerStatistics(b"", WorkerCounts(), TimeShares(), 0, 0.0, 0.0, 0.0, 0.0)
+    Node(made, controller, "stranger:1", told)
+    for lag in range(3):
+        nodes[1].say(replace(told, lag=lag))
+    latest = {"worker:1": replace(told, lag=2)}
+    controller.wait_until(lambda s: s.statistics == latest, SECONDS)
+    nodes[1].socket.close()
+    controller.wait_until(lambda s: s.statistics == {}, SECONDS)
 
 
 def test_an_aborted_scan_is_over_at_once(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:

@@ -15,7 +15,8 @@ import zmq
 from tests.core.dataplane.peers import SCAN, Dealer, Router, Running, context
 
 from dranspose.capture import CaptureReader
-from dranspose.dataplane import ingester as ingester_module
+from dranspose.dataplane import node
+from dranspose.dataplane.forwarding import FRAME_OVERHEAD
 from dranspose.dataplane.ingester import Ingester
 from dranspose.dataplane.messages import NO_SCAN, Arm, Disarm, Done, IngesterHello, Ping, Ready, WorkerHello, encode
 from dranspose.dataplane.wire import Share, decode_shares
@@ -33,6 +34,7 @@ from dranspose.scheduling.instructions import (
     Window,
 )
 from dranspose.scheduling.stimuli import Held, Missing
+from dranspose.sources.matching import MatchCounts
 from dranspose.sources.packet import Packet, PacketKind, Skipped
 from dranspose.sources.source import SourceError
 from dranspose.triggermap import TriggerMap
@@ -180,8 +182,18 @@ def test_frames_go_to_workers(stack: ExitStack) -> None:
     assert ann.gets(5) == [share(event) for event in (0, 1, 2, 3, 7)]
     assert bob.gets(5) == [share(event) for event in (0, 4, 5, 6, 7)]
     assert stage.settle() == 8
-    counts = stage.ingester.counts
-    assert (counts.packets, counts.forwarded, counts.missing, counts.undeliverable) == (8, 10, 0, 0)
+    told = stage.controller.hear_statistics(lambda statistics: statistics.counts.forwarded == 10)
+    counts = told.counts
+    assert (told.scan, counts.packets, counts.missing, counts.undeliverable) == (SCAN, 8, 0, 0)
+    assert counts.bytes == sum(sum(map(len, data(event).frames)) for event in range(8))
+    assert told.streams == {"eiger": MatchCounts(delivered=8)}
+    assert (told.lag, told.kept_bytes > counts.bytes, told.packet_rate > 0) == (8, True, True)
+    stage.say(Release(((0, 6),)))
+    told = stage.controller.hear_statistics(lambda statistics: statistics.lag < 8)
+    assert (told.lag, 0 < told.kept_bytes < counts.bytes + 8 * FRAME_OVERHEAD) == (1, True)
+    stage.say(Disarm())
+    told = stage.controller.hear_statistics(lambda statistics: statistics.lag == 0)
+    assert (told.counts, told.streams, told.kept_bytes) == (counts, {"eiger": MatchCounts(delivered=8)}, 0)
 
 
 def test_large_frames_arrive_whole(stack: ExitStack) -> None:
@@ -418,7 +430,7 @@ def test_nonsense_is_left_out(stack: ExitStack, caplog: pytest.LogCaptureFixture
 def test_a_silent_controller_ends_the_scan(
     stack: ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    monkeypatch.setattr(ingester_module, "SILENCE", 0.05)
+    monkeypatch.setattr(node, "SILENCE", 0.05)
     closed = threading.Event()
 
     class Watched(FakeSource):
@@ -429,5 +441,5 @@ def test_a_silent_controller_ends_the_scan(
     stage = Stage(stack, Watched(EIGER))
     stage.arm()
     assert closed.wait(20)
-    assert "no sign of the controller" in caplog.text
+    assert "gives up its scan" in caplog.text
     assert stage.arm() == ""

@@ -14,13 +14,24 @@ from dranspose.dataplane.messages import (
     Parameters,
     Peers,
     Ping,
+    Welcome,
     WorkerHello,
     decode,
     encode,
 )
+from dranspose.dataplane.statistics import (
+    IngesterCounts,
+    IngesterStatistics,
+    ReducerCounts,
+    ReducerStatistics,
+    TimeShares,
+    WorkerCounts,
+    WorkerStatistics,
+)
 from dranspose.parameters import BinaryParameter, BoolParameter, FloatParameter, IntParameter, StrParameter
 from dranspose.scheduling.instructions import Bind, Release
 from dranspose.scheduling.stimuli import Finished, Outcome
+from dranspose.sources.matching import MatchCounts
 
 SCAN = bytes(range(16))
 
@@ -44,6 +55,12 @@ SCAN = bytes(range(16))
             ),
         ),
         Parameters(3, {"poni": ("binary", b"\x00\xff")}),
+        Welcome("no"),
+        IngesterStatistics(
+            b"", IngesterCounts(packets=3), {"xrd": MatchCounts(delivered=2)}, 10, 1, 0.5, 1.0, 0.0, 0.0
+        ),
+        WorkerStatistics(SCAN, WorkerCounts(results=1), TimeShares(0.5, 0.5), 2, 1.5, 3.0, 0.0, 0.01),
+        ReducerStatistics(SCAN, ReducerCounts(twice=1), TimeShares(), 0, 0.0, 0.0),
         Arm({"parts": {"main": {"offsets": b"\x01"}}}, 0),
         Done(((1, 5, 0), (7, 7, 2))),
         Bind(0, 9, "worker:1", 3, ((4, 5),)),

@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 import logging
+import math
+import queue
 import threading
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Any
 
 import numpy as np
 import pytest
 import zmq
-from tests.core.dataplane.peers import PATIENCE, SCAN, Router, Running, context
+from tests.core.dataplane.peers import PATIENCE, SCAN, Router, Running, context, without_bytes
 from zmq.utils.monitor import recv_monitor_message
 
 from dranspose.analysis import unpickle
-from dranspose.dataplane import node
+from dranspose.dataplane import analysis_node, node
 from dranspose.dataplane.messages import (
     NO_SCAN,
     Arm,
@@ -26,9 +29,10 @@ from dranspose.dataplane.messages import (
     Ping,
     Proceed,
     Ready,
+    Welcome,
     WorkerHello,
-    decode,
 )
+from dranspose.dataplane.node import Phase, State
 from dranspose.dataplane.throttle import Throttle
 from dranspose.dataplane.wire import PickledResult, Share, Shares, decode_results, encode_shares
 from dranspose.dataplane.worker import Worker, WorkerCounts
@@ -90,7 +94,7 @@ def scene() -> Iterator[Scene]:
 
 @pytest.fixture(autouse=True)
 def _one_report_for_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(node, "LOOK_INTERVAL", PATIENCE / 1000)
+    monkeypatch.setattr(analysis_node, "LOOK_INTERVAL", PATIENCE / 1000)
 
 
 def frames(stream: str, *shares: Share, version: int = 0, scan: bytes = SCAN) -> list[Any]:
@@ -167,7 +171,7 @@ def test_all_outcomes_of_all_attempts_are_reported(scene: Scene) -> None:
             (((3, 3),), Outcome.RESULT, 4),
         ]
         assert scene.x.hear(Done) == Done(((1, 1, 0), (5, 5, 0), (6, 7, 0), (9, 9, 0), (2, 2, 0), (3, 3, 4)))
-        assert running.node.counts == WorkerCounts(results=4, none=1, failed=1, lost=1)
+        assert without_bytes(running.node.counts) == WorkerCounts(results=4, none=1, failed=1, lost=1)
 
 
 def test_a_failure_shows_what_the_user_wrote(scene: Scene) -> None:
@@ -328,8 +332,8 @@ def test_the_end_of_a_scan_is_looked_at_between_slow_events(scene: Scene, monkey
             calling.set()
             may_return.acquire()
 
-    monkeypatch.setattr(node, "LOOK_INTERVAL", 0)
-    with Running(scene.worker(Slow)) as running:
+    monkeypatch.setattr(analysis_node, "LOOK_INTERVAL", 0)
+    with Running(scene.worker(Slow)):
         scene.begin()
         scene.x.send(frames("x", *map(share, range(100))))
         calling.wait()
@@ -338,11 +342,11 @@ def test_the_end_of_a_scan_is_looked_at_between_slow_events(scene: Scene, monkey
         heard: list[Any] = []
         while not heard or isinstance(heard[-1], Finished):
             may_return.release()
-            heard.append(decode(scene.controller.receive()[0].bytes)[1])
+            heard.append(scene.controller.hear_anything()[1])
         *reports, ready = heard
         assert ready == Ready()
         assert [report.events for report in reports] == [((event, event),) for event in range(len(reports))]
-        assert running.node.counts.none == len(reports) < 100
+        assert len(reports) < 100
 
 
 def test_what_is_left_of_another_scan_is_dropped(scene: Scene) -> None:
@@ -355,11 +359,11 @@ def test_what_is_left_of_another_scan_is_dropped(scene: Scene) -> None:
         scene.controller.say(Disarm(), OTHER_SCAN)
         scene.x.send(frames("x", share(9)))
         assert scene.finished() == (((9, 9),), Outcome.RESULT, 0)
+        assert without_bytes(running.node.counts) == WorkerCounts(results=2, strays=1)
         scene.arm()
         scene.y.send(frames("y", share(1, 2)))
         scene.y.send(frames("y", share(2)))
         assert scene.finished() == (((2, 2),), Outcome.RESULT, 0)
-        assert running.node.counts == WorkerCounts(results=3, strays=1)
 
 
 def test_bad_messages_are_left_out(scene: Scene) -> None:
@@ -428,7 +432,7 @@ def test_a_scan_is_given_up_when_the_controller_falls_silent(
         assert scene.arm(scan=OTHER_SCAN) == Ready()
         scene.x.send(frames("x", share(9), scan=OTHER_SCAN))
         assert scene.controller.hear(Finished, OTHER_SCAN).events == ((9, 9),)
-        assert running.node.counts == WorkerCounts(results=1, strays=1)
+        assert running.node.counts.results == 1
 
 
 @pytest.fixture
@@ -471,3 +475,51 @@ def test_a_worker_that_never_ran_is_closed_without_its_class(scene: Scene) -> No
     assert monitor.poll(PATIENCE)
     monitor.close()
     scene.controller.socket.disable_monitor()
+
+
+def test_it_tells_how_it_stands(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    states: queue.SimpleQueue[State] = queue.SimpleQueue()
+
+    def stands_at(expected: State) -> bool:
+        while states.get(timeout=PATIENCE / 1000) != expected:
+            pass
+        return True
+
+    worker = scene.worker(Moody, on_change=lambda: states.put(worker.state))
+    assert worker.state == State(Phase.OUT_OF_TOUCH)
+    with Running(worker):
+        scene.meet()
+        assert stands_at(State(Phase.OUT_OF_TOUCH))
+        scene.controller.say(Welcome(), NO_SCAN)
+        assert stands_at(State(Phase.STANDBY))
+        scene.arm()
+        assert stands_at(State(Phase.RUNNING))
+        monkeypatch.setattr(node, "OUT_OF_TOUCH", -1.0)
+        assert stands_at(State(Phase.OUT_OF_TOUCH))
+        monkeypatch.undo()
+        scene.controller.say(Ping(), NO_SCAN)
+        assert stands_at(State(Phase.RUNNING))
+        scene.controller.say(Arm({}, 7), OTHER_SCAN)
+        assert stands_at(State(Phase.FAILED, "worker-1 has not got version 7 of the parameters"))
+        scene.controller.say(Welcome("there is another"), NO_SCAN)
+        assert stands_at(State(Phase.FAILED, "there is another"))
+
+
+def test_its_statistics_are_those_of_the_scan(scene: Scene) -> None:
+    with Running(scene.worker(Moody)) as running:
+        scene.begin()
+        scene.x.send(frames("x", *map(share, range(5))))
+        told = scene.controller.hear_statistics(lambda statistics: statistics.counts.processed == 5)
+        assert (told.scan, told.counts.results, told.counts.none, told.counts.failed) == (SCAN, 3, 1, 1)
+        assert told.counts.received_bytes > 0
+        assert told.counts.sent_bytes > 0
+        assert told.rate > 0
+        assert told.time.processing > 0
+        assert told.seconds_per_call > 0
+        assert math.isclose(sum(getattr(told.time, field.name) for field in fields(told.time)), 1.0)
+        scene.controller.say(Disarm())
+        assert scene.controller.hear_statistics(lambda statistics: True).counts == told.counts
+        assert running.node.statistics.scan == SCAN
+        scene.arm(scan=OTHER_SCAN)
+        told = scene.controller.hear_statistics(lambda statistics: statistics.scan == OTHER_SCAN)
+        assert told.counts == WorkerCounts()

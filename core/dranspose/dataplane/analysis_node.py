@@ -1,0 +1,121 @@
+"""What the nodes that run the user's classes have in common: they listen to the controller between pieces of work."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import logging
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+
+import zmq
+
+from dranspose.analysis import AnalysisError, Context, UserCodeError
+from dranspose.build_metadata import read_build_metadata
+from dranspose.dataplane.messages import Arm, Failure, Message, Parameters
+from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
+from dranspose.dataplane.statistics import Activity, Meter, Stopwatch
+from dranspose.dataplane.throttle import Throttle
+from dranspose.parameters import TYPES, ParameterVersion
+from dranspose.protocol import ParameterName
+
+logger = logging.getLogger(__name__)
+
+LOOK_INTERVAL = 0.01  # seconds of work after which a node reports, and looks at what the controller says
+FAILURES_PER_SECOND = 10
+
+
+class AnalysisNode(Node):
+    """A node that runs one of the user's classes; arguments and attributes are those of `Node`."""
+
+    def __init__(self, name: str, controller_url: str, on_change: Callable[[], None] | None = None) -> None:
+        super().__init__(name, controller_url, on_change)
+        self._latest = ParameterVersion.of(())
+        self._versions: dict[int, ParameterVersion] = {}  # those that events of the scan in hand may have
+        self._failures = Throttle(FAILURES_PER_SECOND)
+        self._context: Context = {}
+        self._software = importlib.metadata.version("tangods-dranspose")
+        self._build = read_build_metadata()
+        self._stopwatch = Stopwatch()
+        self._meter = Meter(time.monotonic())
+
+    def _turn(self) -> None:
+        stopwatch = self._stopwatch
+        if not self._has_work():
+            ready = self._poller.poll(int(1000 * STATISTICS_INTERVAL))
+            stopwatch.spent_on(Activity.WAITING)
+            for readable, _ in ready:
+                if not isinstance(readable, zmq.Socket):
+                    self._wakeup.clear()
+                elif readable is not self._controller:
+                    self._receive(readable)
+        now = stopwatch.spent_on(Activity.JOINING)
+        self._work(until=now + LOOK_INTERVAL)
+        stopwatch.spent_on(Activity.PROCESSING)
+        self._report()
+        self._listen()
+        stopwatch.spent_on(Activity.SENDING)
+
+    # What the nodes differ in
+
+    @abstractmethod
+    def _has_work(self) -> bool:
+        """Tell whether `_work` has something to do."""
+
+    @abstractmethod
+    def _receive(self, socket: zmq.Socket[bytes]) -> None:
+        """Take in all that a socket has."""
+
+    @abstractmethod
+    def _work(self, until: float) -> None:
+        """Do what there is to do, piece by piece, until this time."""
+
+    @abstractmethod
+    def _report(self) -> None:
+        """Tell the others what was done since the last time."""
+
+    @abstractmethod
+    def _make(self, scan: bytes, parameters: ParameterVersion) -> None:
+        """Make a new instance of the user's class; raises AnalysisError, UserCodeError."""
+
+    @abstractmethod
+    def _close_instance(self) -> None:
+        """Call the user's ``close``, if there is an instance; raises UserCodeError."""
+
+    # The controller
+
+    def _begin(self, scan: bytes, arm: Arm) -> str:
+        self._versions = {version: values for version, values in self._versions.items() if version >= arm.version}
+        if arm.version not in self._versions:
+            return f"{self.name} has not got version {arm.version} of the parameters"
+        try:
+            self._make(scan, self._versions[arm.version])
+        except AnalysisError as error:
+            return str(error)
+        except UserCodeError as error:
+            return f"{error}\n{error.user_traceback()}".rstrip()
+        self._meter = Meter(time.monotonic())
+        return ""
+
+    def _obey(self, message: Message) -> None:
+        match message:
+            case Parameters(version, changed):
+                self._learn(version, changed)
+
+    def _learn(self, version: int, changed: dict[str, tuple[str, bytes]]) -> None:
+        types = {ParameterName(name): TYPES[dtype](name=name) for name, (dtype, _) in changed.items() if dtype}
+        self._latest = self._latest.changed(types, {ParameterName(name): data for name, (_, data) in changed.items()})
+        self._versions[version] = self._latest
+
+    def _close(self) -> None:
+        try:
+            self._close_instance()
+        except UserCodeError as error:
+            logger.error("%s\n%s", error, error.user_traceback())
+
+    def _tell_failure(self, error: UserCodeError) -> None:
+        """Tell the controller that the user's code failed, unless it has failed too often in this second."""
+        if self._failures.lets_pass(time.monotonic()):
+            event = -1 if error.event_number is None else error.event_number
+            self._send(Failure(event, str(error), error.user_traceback()), self._scan_id)
+            logger.error("%s\n%s", error, error.user_traceback())
