@@ -13,7 +13,8 @@ import zmq
 from dranspose.protocol import StreamName
 from dranspose.sources.matching import FrameMatcher, Phase
 from dranspose.sources.packet import Packet
-from dranspose.sources.stins import COPIED_BELOW, StinsSource
+from dranspose.sources.stins import StinsSource
+from dranspose.sources.zmq_source import COPIED_BELOW
 from dranspose.triggermap import TriggerMap
 
 EIGER = StreamName("eiger")
@@ -57,7 +58,7 @@ def matched(context: zmq.Context[zmq.Socket[bytes]], url: str, blob_bytes: int, 
     matcher = FrameMatcher(TriggerMap.from_json({"uniform": {"streams": ["eiger"], "events": images}}), EIGER)
     source = StinsSource(EIGER, [url])
     source.open(context)
-    [socket] = source.sockets
+    socket, _monitor = source.sockets
     begin = time.thread_time()
     while matcher.phase is not Phase.OVER:
         socket.poll()

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.data.stream1 import Stream1Data, Stream1End, Stream1Start
-from dranspose.event import StreamData, frame_bytes
+from dranspose.event import StreamData
+from dranspose.middlewares.json_frame import first_json_object
 
 TYPE = "STINS"
 
@@ -21,7 +21,7 @@ def parse(stream: StreamData) -> Stream1Start | Stream1Data | Stream1End:
     Raises:
         MalformedFrameError: the frames are no STINS message, or the blob of an uncompressed image has the wrong size.
     """
-    match _header(stream):
+    match first_json_object(stream, TYPE):
         case {"htype": "header"} as fields:
             return Stream1Start.from_fields(fields)
         case {"htype": "image"} as fields:
@@ -31,7 +31,7 @@ def parse(stream: StreamData) -> Stream1Start | Stream1Data | Stream1End:
         case {"htype": htype}:
             raise MalformedFrameError(f"STINS has no message with htype {htype!r:.80}")
         case _:
-            raise MalformedFrameError("frame 0 is no JSON object with the field 'htype'")
+            raise MalformedFrameError("frame 0 lacks the field 'htype'")
 
 
 def _image(fields: dict[str, Any], stream: StreamData) -> Stream1Data:
@@ -46,18 +46,6 @@ def _image(fields: dict[str, Any], stream: StreamData) -> Stream1Data:
 def is_image(stream: StreamData) -> bool:
     """Tell whether the frames are those of an image, without looking at all of them."""
     try:
-        header = _header(stream)
+        return first_json_object(stream, TYPE).get("htype") == "image"
     except MalformedFrameError:
         return False
-    return isinstance(header, dict) and header.get("htype") == "image"
-
-
-def _header(stream: StreamData) -> Any:
-    if stream.typ != TYPE:
-        raise MalformedFrameError(f"a stream of type {stream.typ!r} is not {TYPE}")
-    if not stream.frames:
-        raise MalformedFrameError("a STINS message has at least one frame")
-    try:
-        return json.loads(frame_bytes(stream.frames[0]))
-    except (ValueError, RecursionError) as error:
-        raise MalformedFrameError(f"frame 0 is not JSON: {error}") from None

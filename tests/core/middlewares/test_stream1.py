@@ -100,8 +100,8 @@ def test_blobs_in_the_header_do_not_take_the_place_of_the_frames():
         (StreamData("STINS", []), "a STINS message has at least one frame"),
         (stins(IMAGE), "a STINS image has at least two frames"),
         (stins({**END, "htype": "footer"}), "STINS has no message with htype 'footer'"),
-        (stins({"msg_number": 1}), "frame 0 is no JSON object with the field 'htype'"),
-        (stins([START]), "frame 0 is no JSON object with the field 'htype'"),
+        (stins({"msg_number": 1}), "frame 0 lacks the field 'htype'"),
+        (stins([END]), "frame 0 is no JSON object: [{'htype': 'series_end', 'msg_number': 2}]"),
         (stins(IMAGE, PIXELS.tobytes()[:-1]), "image 0: a blob of 11 bytes is no uint16 image of shape [2, 3]"),
         (
             stins({**IMAGE, "shape": [3, 3]}, PIXELS.tobytes()),

@@ -15,10 +15,11 @@ from hypothesis import strategies as st
 from dranspose.data.message import MalformedFrameError
 from dranspose.event import StreamData
 from dranspose.protocol import StreamName
-from dranspose.sources import stins
+from dranspose.sources import skips, zmq_source
 from dranspose.sources.packet import Packet, PacketKind, Skipped
 from dranspose.sources.source import Source, SourceError
-from dranspose.sources.stins import MAX_PARTS, StinsSource, packet_of
+from dranspose.sources.stins import StinsSource, packet_of
+from dranspose.sources.zmq_source import MAX_PARTS, receive
 
 EIGER = StreamName("eiger")
 TIMEOUT = 30  # seconds
@@ -68,13 +69,12 @@ MALFORMED = {
     "not UTF-8": ([encoded(END).replace(b"end", b"\xe9nd")], "not JSON"),
     "endless nesting": ([b"[" * 100_000], "not JSON"),
     "a number of many digits": ([b'{"htype": "header", "msg_number": ' + b"1" * 10_000 + b"}"], "not JSON"),
-    "a huge header": ([encoded({**HEADER, "mask": "x" * 2**20})], "more than 1048576"),
-    "no object": ([b"[]"], "htype"),
+    "a huge header": ([encoded({**HEADER, "mask": "x" * 2**24})], "more than 16777216"),
+    "no object": ([b"[]"], "no JSON object"),
     "no htype": ([encoded(without(HEADER, "htype"))], "htype"),
     "another htype": ([encoded({**HEADER, "htype": "dheader-1.0"})], "htype"),
     "an htype that is no string": ([encoded({**HEADER, "htype": ["header"]})], "htype"),
     "an image without blob": ([encoded(IMAGE)], "without a blob"),
-    "too many parts": ([encoded(IMAGE), *[b""] * MAX_PARTS], f"more than {MAX_PARTS} parts"),
     "a start without number": ([encoded(without(HEADER, "msg_number"))], "msg_number"),
     "an image without number": ([encoded(without(IMAGE, "msg_number")), b"blob"], "msg_number"),
     "an image without frame": ([encoded(without(IMAGE, "frame")), b"blob"], "frame"),
@@ -163,29 +163,36 @@ def read_all(source: Source, count: int) -> list[Packet | Skipped]:
 
 
 def test_reading_what_is_not_there(source: StinsSource) -> None:
-    assert source.read(source.sockets[0], 10) == []
+    assert [source.read(socket, 10) for socket in source.sockets] == [[], []]
 
 
 def test_at_most_so_many_messages_are_read_at_once(source: StinsSource, detector: zmq.Socket[bytes]) -> None:
     for _ in range(5):
         detector.send(encoded(END))
-    [socket] = source.sockets
+    socket, _monitor = source.sockets
     assert [len(source.read(socket, 2)) for _ in range(4)] == [2, 2, 1, 0]
 
 
 def test_fewer_large_messages_are_read_at_once(
     source: StinsSource, detector: zmq.Socket[bytes], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(stins, "READ_BYTES", 1000)
+    monkeypatch.setattr(zmq_source, "READ_BYTES", 1000)
     for _ in range(3):
         detector.send_multipart([encoded(IMAGE), bytes(600), bytes(600)])
-    [socket] = source.sockets
+    socket, _monitor = source.sockets
     assert [len(source.read(socket, 10)) for _ in range(4)] == [1, 1, 1, 0]
 
 
 def test_parts_beyond_the_bound_are_not_kept(source: StinsSource, detector: zmq.Socket[bytes]) -> None:
     detector.send_multipart([b"part"] * 2 * MAX_PARTS)
-    assert len(source._receive(source.sockets[0])) == MAX_PARTS + 1
+    assert len(receive(source.sockets[0])) == MAX_PARTS + 1
+
+
+def test_a_message_of_too_many_parts_is_skipped(source: StinsSource, detector: zmq.Socket[bytes]) -> None:
+    detector.send_multipart([encoded(IMAGE), *[b""] * MAX_PARTS])
+    [skipped] = read_all(source, 1)
+    assert isinstance(skipped, Skipped)
+    assert skipped.reason == f"it has more than {MAX_PARTS} parts"
 
 
 def test_bad_messages_are_skipped_and_the_others_come(source: StinsSource, detector: zmq.Socket[bytes]) -> None:
@@ -208,11 +215,11 @@ def test_skipped_messages_are_logged_once_in_a_while(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     now = 1000.0
-    monkeypatch.setattr(stins.time, "monotonic", lambda: now)
+    monkeypatch.setattr(skips.time, "monotonic", lambda: now)
     for _ in range(3):
         detector.send(b"nonsense")
     read_all(source, 3)
-    now += stins.LOG_INTERVAL
+    now += skips.LOG_INTERVAL
     detector.send(b"more nonsense")
     read_all(source, 1)
     assert [record.levelno for record in caplog.records] == [logging.WARNING] * 2
@@ -229,8 +236,7 @@ def test_small_blobs_are_bytes_and_large_ones_stay_in_their_message(
         detector.send(encoded(END))
     images = read_all(source, 2 * len(sizes))[::2]
     blobs = [image.data.frames[1] for image in images if isinstance(image, Packet)]
-    # as the blob before tells
-    assert [type(blob) for blob in blobs] == [bytes, bytes, zmq.Frame, zmq.Frame, bytes]
+    assert [type(blob) for blob in blobs] == [bytes, zmq.Frame, zmq.Frame, bytes, bytes]
     assert [len(blob) for blob in blobs] == sizes
 
 
@@ -274,5 +280,5 @@ def test_a_url_that_cannot_be_connected_to(context: zmq.Context[Any], url: str) 
 
 
 def test_a_source_needs_a_url() -> None:
-    with pytest.raises(ValueError, match="'eiger': a STINS source needs a URL"):
+    with pytest.raises(ValueError, match="'eiger': StinsSource needs a URL"):
         StinsSource(EIGER, [])
