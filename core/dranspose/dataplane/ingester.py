@@ -128,7 +128,9 @@ class Ingester(Node):
                 source.close()
             return str(error)
         matchers = {
-            stream: FrameMatcher(trigger_map, stream, connections=source.connections)
+            stream: FrameMatcher(
+                trigger_map, stream, connections=source.connections, several_series=source.several_series
+            )
             for source in sources
             for stream in source.streams
             if stream in trigger_map.streams

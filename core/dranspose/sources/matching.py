@@ -102,14 +102,24 @@ class FrameMatcher:
         connections: over how many the packets come. Over one, what comes before the start packet is left over, and
             images that have not come with the end packet are lost. Over several, packets are held for a start packet
             and images that they overtook, and `Packet.number` must go on over series.
+        several_series: whether the start and end packets between the first start packet and the frame that is the last
+            in the trigger map are images like others. `Packet.number` must go on over the series, which come over one
+            connection.
     """
 
     def __init__(
-        self, trigger_map: TriggerMap, stream: StreamName, reorder: int = REORDER, *, connections: int = 1
+        self,
+        trigger_map: TriggerMap,
+        stream: StreamName,
+        reorder: int = REORDER,
+        *,
+        connections: int = 1,
+        several_series: bool = False,
     ) -> None:
         self._stream = stream
         self._reorder = reorder
         self._in_order = connections == 1
+        self._several_series = several_series
         self._newest = [0] * connections
         self._map = trigger_map
         self._total = trigger_map.frames_before(stream, trigger_map.total_events)
@@ -130,7 +140,7 @@ class FrameMatcher:
 
     def take(self, packet: Packet) -> Matched:
         """Return what is known with one packet more."""
-        if packet.kind is PacketKind.FRAME:
+        if packet.kind is PacketKind.FRAME or self._is_between_series(packet):
             return self._take_image(packet)
         if packet.kind is PacketKind.START:
             return self._take_start(packet)
@@ -139,6 +149,11 @@ class FrameMatcher:
     def stop(self) -> Matched:
         """Return what is known if no packet comes any more: all that has not come is missing."""
         return NOTHING if self.phase is Phase.OVER else self._close(self._end)
+
+    def _is_between_series(self, packet: Packet) -> bool:
+        if not self._several_series or self._numbers is None:
+            return False
+        return packet.kind is PacketKind.START or packet.number - self._numbers.start < self._images_stop
 
     def _take_image(self, packet: Packet) -> Matched:
         if self._numbers is None:

@@ -35,6 +35,13 @@ class Source(Protocol):
         """Over how many connections the packets of each stream come."""
 
     @property
+    def several_series(self) -> bool:
+        """Whether a scan may take several series of a stream, each with its own start and end packet.
+
+        Then the packets are numbered on over all of them.
+        """
+
+    @property
     def sockets(self) -> Sequence[Readable]:
         """What to poll for reading; none while the source is closed."""
 

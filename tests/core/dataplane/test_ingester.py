@@ -68,6 +68,7 @@ class FakeSource:
     def __init__(self, *streams: StreamName, error: str = "") -> None:
         self.streams = streams
         self.connections = 1
+        self.several_series = False
         self.sockets: list[zmq.Socket[bytes]] = []
         self.packets: list[Packet | Skipped] = []
         self._error = error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import logging
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
@@ -445,3 +446,44 @@ def test_received_is_the_sum_of_what_became_of_packets() -> None:
     names = [name for name in MatchCounts.__slots__ if name not in ("reordered", "missing")]
     assert counts.received == sum(getattr(counts, name) for name in names)
     assert replace(counts, reordered=0, missing=0).received == counts.received
+
+
+def arms(*lengths: int) -> list[Packet]:
+    """Return series of these lengths, numbered on over all of them."""
+    numbers = itertools.count()
+    return [
+        Packet(EIGER, kind, number, StreamData("PCAP_RAW", [b"%d" % number]))
+        for length in lengths
+        for kind, number in zip([PacketKind.START, *[PacketKind.FRAME] * length, PacketKind.END], numbers, strict=False)
+    ]
+
+
+class TestSeveralSeries:
+    def test_the_start_and_end_of_each_is_a_frame(self) -> None:
+        packets = arms(2, 0, 3)
+        scan = Scan(FrameMatcher(uniform(9), EIGER, several_series=True), packets)
+        assert scan.frames == placed(packets, range(11))
+        assert scan.matcher.phase is Phase.OVER
+
+    def test_after_the_last_event_nothing_is_taken(self) -> None:
+        scan = Scan(FrameMatcher(uniform(2), EIGER, several_series=True), arms(2, 1))
+        assert scan.events == [0, 1, 2, 3]
+        assert scan.matcher.counts == MatchCounts(delivered=4, after_end=3)
+
+    def test_an_end_before_the_last_event_may_be_followed_by_another_series(self) -> None:
+        scan = Scan(FrameMatcher(uniform(5), EIGER, several_series=True), arms(2))
+        assert scan.matcher.phase is Phase.SERIES
+        scan.stop()
+        assert scan.events == [0, 1, 2, 3]
+        assert scan.missing == [(4, 6)]
+
+    def test_a_lost_frame_shifts_no_later_series(self) -> None:
+        packets = arms(2, 3)
+        scan = Scan(FrameMatcher(uniform(7), EIGER, several_series=True), [*packets[:2], *packets[3:]])
+        assert scan.frames == placed(packets, [0, 1, *range(3, 9)])
+        assert scan.missing == [(2, 2)]
+
+    def test_what_is_left_of_an_earlier_series_is_dropped(self) -> None:
+        scan = Scan(FrameMatcher(uniform(1), EIGER, several_series=True), [*arms(2)[1:], *arms(1)])
+        assert scan.events == [0, 1, 2]
+        assert scan.matcher.counts == MatchCounts(delivered=3, before_start=3)
