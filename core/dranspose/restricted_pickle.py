@@ -5,11 +5,12 @@ from __future__ import annotations
 import io
 import pickle
 import pickletools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 Globals = Mapping[tuple[str, str], Any]
-"""What a pickle may name, as (module, qualified name), and what it gets for it."""
+"""What a pickle may name, as (module, qualified name), and what it gets for it: functions, and classes that are built in
+or have a ``__setstate__``, for a pickle can set attributes of any other class."""
 
 BUILTIN_CONTAINERS: Globals = {("builtins", "set"): set, ("builtins", "frozenset"): frozenset}
 """Sets in protocol 3; all other builtin containers, numbers, text and bytes have opcodes of their own since then."""
@@ -58,10 +59,26 @@ class _RestrictedUnpickler(pickle.Unpickler):
     def find_class(self, module: str, name: str) -> Any:
         """Return what stands for the global."""
         try:
-            return self._allowed[module, name]
+            stands_for_it = self._allowed[module, name]
         except KeyError:
             raise pickle.UnpicklingError(f"it names {module}.{name}, which is not let in") from None
+        return stands_for_it if isinstance(stands_for_it, type) else _Sealed(stands_for_it)
 
     def persistent_load(self, pid: Any) -> Any:
         """Refuse references to objects outside the pickle."""
         raise pickle.UnpicklingError("it refers to an object outside of it")
+
+
+class _Sealed:
+    """A function whose attributes, such as its defaults, a pickle cannot set."""
+
+    __slots__ = ("_function",)
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self._function = function
+
+    def __call__(self, *arguments: Any) -> Any:
+        return self._function(*arguments)
+
+    def __setstate__(self, state: object) -> None:
+        raise pickle.UnpicklingError("it sets attributes of a function")

@@ -100,3 +100,14 @@ def test_values_that_are_used_again_and_again_come_out(protocol):
 def test_pickles_one_after_the_other_are_read_one_at_a_time():
     file = io.BytesIO(pickle.dumps(1) + pickle.dumps("two"))
     assert [restricted_pickle.load(file, {}) for _ in range(2)] == [1, "two"]
+
+
+@pytest.mark.parametrize("state", [{"__name__": "changed"}, (None, {"__defaults__": ("changed",)})])
+def test_what_stands_for_a_global_is_not_changed(state):
+    def stand_in(text="as it was"):
+        return text
+
+    built = b"\x80\x02cposix\nmkdir\n" + pickle.dumps(state, 2)[2:-1] + b"b)R."
+    with pytest.raises(pickle.UnpicklingError, match="sets attributes of a function"):
+        load(built, {("posix", "mkdir"): stand_in})
+    assert (stand_in(), stand_in.__name__) == ("as it was", "stand_in")
