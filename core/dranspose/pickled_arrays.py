@@ -73,7 +73,7 @@ def _array(
 
 
 def _scalar(pickled_type: _PickledType, content: bytes) -> np.generic:
-    value: np.generic = _array(content, pickled_type, (), "C")[()]
+    value: np.generic = np.frombuffer(content, pickled_type.dtype, 1)[0]
     return value
 
 
@@ -100,7 +100,7 @@ ALLOWED: restricted_pickle.Globals = {
 
 
 def _with_arrays(value: Any, done: dict[int, Any]) -> Any:
-    """Return a value with arrays in the place of what stands for them; `done` holds containers met before by their id."""
+    """Return a value with arrays in the place of what stands for them; `done` has, by id, what was met before."""
     if isinstance(value, _PickledArray):
         return value.array
     if id(value) in done:

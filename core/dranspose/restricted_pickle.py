@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, BinaryIO, cast
 
 Globals = Mapping[tuple[str, str], Any]
-"""What a pickle may name, as (module, qualified name), and what it gets for it: functions, and classes that are built in
-or have a ``__setstate__``, for a pickle can set attributes of any other class."""
+"""What a pickle may name, as (module, qualified name), and what it gets for it.
+
+That is functions, and classes that are built in or have a ``__setstate__``: a pickle can set attributes of any other.
+"""
 
 BUILTIN_CONTAINERS: Globals = {("builtins", "set"): set, ("builtins", "frozenset"): frozenset}
 """Sets in protocol 3; all other builtin containers, numbers, text and bytes have opcodes of their own since then."""

@@ -35,6 +35,8 @@ class Message:
             elif not accepts(given[name]):
                 raise MalformedFrameError(f"{cls.__name__} cannot have {name} = {given[name]!r:.80}")
         for name in given:
+            if not isinstance(name, str):
+                raise MalformedFrameError(f"{cls.__name__} cannot have a field {name!r:.80}")
             if name not in declared and hasattr(cls, name):
                 raise MalformedFrameError(f"{cls.__name__} cannot have a field {name!r}")
         message = cls.__new__(cls)
@@ -69,6 +71,8 @@ def _acceptance(hint: Any) -> Callable[[Any], bool]:
     if get_origin(hint) is list:
         accepts_item = _acceptance(get_args(hint)[0])
         return lambda value: isinstance(value, list) and all(map(accepts_item, value))
+    if get_origin(hint) is dict:
+        return lambda value: isinstance(value, dict)
     if hint is float:
-        return lambda value: type(value) in (int, float)
+        return lambda value: isinstance(value, float) or type(value) is int  # float64 is a float
     return lambda value: type(value) is hint

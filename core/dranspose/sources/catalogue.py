@@ -14,7 +14,11 @@ from dranspose.protocol import StreamName
 from dranspose.sources.source import Source, SourceError
 
 BUILT_IN: Mapping[str, str] = {
+    "contrast": "dranspose.sources.contrast:ContrastSource",
+    "pcap": "dranspose.sources.pcap:PcapSource",
+    "positioncap": "dranspose.sources.positioncap:PositioncapSource",
     "stins": "dranspose.sources.stins:StinsSource",
+    "xspress3": "dranspose.sources.xspress3:Xspress3Source",
 }
 """Loaded when it is wanted: some need libraries that the others do without."""
 

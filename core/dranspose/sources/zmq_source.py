@@ -24,8 +24,8 @@ COPIED_BELOW = 65536  # bytes: to copy a smaller part costs less than to keep th
 READ_BYTES = 2**26
 """So much is read at once, and the message with which it is more."""
 
-QUEUED_MESSAGES = {zmq.PULL: 64, zmq.SUB: 10_000}
-"""A full queue makes a PUSH socket wait, but a PUB socket drop."""
+QUEUED_MESSAGES = {zmq.PULL: 64, zmq.STREAM: 1000, zmq.SUB: 10_000}
+"""A full queue makes a PUSH socket wait, but a PUB socket drop; a STREAM socket's messages are of 8 kB."""
 
 _WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
 
@@ -51,7 +51,8 @@ class ZmqSource(ABC):
         urls: where to connect a socket to, such as ``tcp://detector:9999``; the same URL may occur several times.
 
     Attributes:
-        socket_type: ``zmq.PULL`` or ``zmq.SUB``, which subscribes to everything; a subclass has to set it.
+        socket_type: ``zmq.PULL``, ``zmq.SUB``, which subscribes to everything, or ``zmq.STREAM`` for raw TCP; a
+            subclass has to set it.
         several_connections: whether messages may come over several connections, and overtake each other.
         max_part_bytes: a message with a larger part is not received, and its sender disconnected.
     """
@@ -77,7 +78,7 @@ class ZmqSource(ABC):
         self._skips = Skips(stream, ", ".join(urls))
 
     @abstractmethod
-    def packets_of(self, parts: list[Frame], connection: int) -> Iterable[Packet]:
+    def packets_of(self, parts: list[Frame], connection: int) -> Iterable[Packet | Skipped]:
         """Return what a message is: a packet, several, or none; it came over one of the connections, from 0.
 
         Parts of less than `COPIED_BELOW` bytes are ``bytes``.
@@ -88,6 +89,10 @@ class ZmqSource(ABC):
 
     def begin(self) -> None:  # noqa: B027 - most have no memory
         """Forget what came before: the source is being opened."""
+
+    def skip(self, reason: str, parts: list[Frame]) -> Skipped:
+        """Count and log a message beside the one in hand, such as one that what came now is no continuation of."""
+        return self._skips.skip(reason, frame_bytes(parts[0]))
 
     @property
     def skipped(self) -> int:
@@ -145,8 +150,8 @@ class ZmqSource(ABC):
                         raise MalformedFrameError(f"it has more than {MAX_PARTS} parts")
                     read += self.packets_of(parts, connection)
                 except MalformedFrameError as error:
-                    read.append(self._skips.skip(str(error), frame_bytes(parts[0])))
-                if room <= 0:
+                    read.append(self.skip(str(error), parts))
+                if room <= 0 or len(read) >= limit:
                     break
         except zmq.Again:
             pass
