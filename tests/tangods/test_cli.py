@@ -18,9 +18,11 @@ from textwrap import dedent
 import numpy as np
 import pytest
 import zmq
+from tests.core.sources.live import STREAM, Scan
 from tests.core.stins_messages import message, write_capture
 
 from dranspose.event import StreamData
+from dranspose.sources.catalogue import make_sources
 from dranspose_tango import cli
 
 TIMEOUT = 60  # seconds; only a test that fails ever waits for so long
@@ -448,6 +450,30 @@ def test_a_detector_sends_to_whom_connects(command: list[str], messages: int, pr
         *["image"] * (messages - 2),
         "series_end",
     ]
+
+
+@pytest.mark.parametrize(
+    ("command", "bind"),
+    [
+        (["contrast", "-n", "3"], "tcp://127.0.0.1:*"),
+        (["xspress3", "-n", "3", "--channels", "2"], "tcp://127.0.0.1:*"),
+        (["xspress3", "-n", "3", "--separate"], "tcp://127.0.0.1:*"),
+        (["pcap", "-n", "3", "--vector", "2"], "tcp://127.0.0.1:*"),
+        (["positioncap", "-n", "3"], "tcp://*:0"),
+    ],
+)
+def test_each_detector_is_understood_by_its_source(command: list[str], bind: str) -> None:
+    with subprocess.Popen(
+        [DRANSPOSE, "simulate", *command, "--bind", bind], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1].replace("0.0.0.0", "127.0.0.1")
+        [source] = make_sources(command[0], [STREAM], [url])
+        scan = Scan(source, 3).run()
+        assert process.stdout.read().endswith(" messages sent\n")
+    assert process.returncode == 0
+    assert sorted(scan.frames) == list(range(5))
+    assert scan.skipped == []
 
 
 def test_a_capture_that_is_none_cannot_be_sent(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pickle
 from collections.abc import Iterator
 
 import zmq
@@ -17,8 +18,8 @@ from dranspose.sources.zmq_source import ZmqSource
 class Xspress3Source(ZmqSource):
     """The series of an Xspress3, as one stream.
 
-    The three frames of an image come as parts of one message or, from older senders, as messages of their own. Images
-    are numbered from 0 in each series.
+    The three frames of an image come as parts of one message or, from older senders, as messages of their own; nothing
+    in those tells to which image they belong, if some are lost. Images are numbered from 0 in each series.
     """
 
     socket_type = zmq.SUB
@@ -31,7 +32,7 @@ class Xspress3Source(ZmqSource):
 
     def packets_of(self, parts: list[Frame], connection: int) -> Iterator[Packet | Skipped]:
         """Yield the packet that a message is, or completes."""
-        if self._image and len(parts) == 1 and not _is_header(parts[0]):
+        if self._image and len(parts) == 1 and _may_follow(self._image, parts[0]):
             parts = [*self._image, *parts]
         elif self._image:
             yield self.skip(f"of an image only {len(self._image)} of {IMAGE_FRAMES} frames came", self._image)
@@ -53,9 +54,12 @@ class Xspress3Source(ZmqSource):
         yield Packet(self.stream, kind, place, StreamData(TYPE, parts), None, connection)
 
 
-def _is_header(frame: Frame) -> bool:
-    """Tell whether a frame is the first of a message, and not the next one of an image."""
+def _may_follow(image: list[Frame], frame: Frame) -> bool:
+    """Tell whether a frame may be the next one of an image: spectra, or the last one, which is a pickle."""
+    begin = frame_buffer(frame)[:1]
+    if len(image) == IMAGE_FRAMES - 1:
+        return begin == pickle.PROTO
     try:
-        return frame_buffer(frame)[:1] == b"{" and "htype" in json_object(frame)
+        return begin != b"{" or "htype" not in json_object(frame)
     except MalformedFrameError:
-        return False
+        return True

@@ -27,7 +27,7 @@ READ_BYTES = 2**26
 QUEUED_MESSAGES = {zmq.PULL: 64, zmq.STREAM: 1000, zmq.SUB: 10_000}
 """A full queue makes a PUSH socket wait, but a PUB socket drop; a STREAM socket's messages are of 8 kB."""
 
-_WATCHED = zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
+_WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
 
 _OPTIONS = {
     zmq.LINGER: 0,
@@ -160,9 +160,11 @@ class ZmqSource(ABC):
     def _tell(self, monitor: zmq.Socket[bytes]) -> None:
         """Log what became of a connection."""
         url = self._connects_to[monitor]
+        is_raw = self.socket_type == zmq.STREAM  # which has no handshake
         while monitor.poll(0):
-            match recv_monitor_message(monitor)["event"]:
-                case zmq.EVENT_HANDSHAKE_SUCCEEDED:
+            event = recv_monitor_message(monitor)["event"]
+            match event:
+                case zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED if (event == zmq.EVENT_CONNECTED) == is_raw:
                     self._unanswered.discard(url)
                     logger.info("stream %r: connected to %s", self.stream, url)
                 case zmq.EVENT_DISCONNECTED:

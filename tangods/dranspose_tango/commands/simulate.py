@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import argparse
 import sys
+import threading
+from collections.abc import Callable, Iterator
 
 from dranspose_tango.commands.arguments import Commands, number
 from dranspose_tango.commands.signals import INTERRUPTED, stopped_by_signals
@@ -15,6 +17,11 @@ def add(commands: Commands) -> None:
         "simulate", help="be a detector", description="Be a detector that sends series of images."
     )
     detectors = parser.add_subparsers(title="detectors", metavar="DETECTOR", required=True)
+    _add_stins(detectors)
+    _add_others(detectors)
+
+
+def _add_stins(detectors: Commands) -> None:
     stins = detectors.add_parser(
         "stins",
         help="STINS, over a PUSH socket",
@@ -23,18 +30,11 @@ def add(commands: Commands) -> None:
     )
     stins.set_defaults(run=_run_stins)
     argument = stins.add_argument
-    argument("--bind", default="tcp://127.0.0.1:9999", metavar="URL", help="where receivers connect to")
+    _add_common(stins)
     argument("-n", "--images", type=number(int, 0), default=1000, metavar="N", help="images in a series")
     argument("--shape", type=number(int, 1), nargs="+", default=[32, 32], metavar="N", help="of an image")
     argument("--dtype", default="uint16", help="of its pixels, as numpy names it")
     argument("--compression", choices=["none", "bslz4"], default="none", help="of the images")
-    argument(
-        "--rate",
-        type=number(float, 0),
-        default=0.0,
-        metavar="HZ",
-        help="images per second, 0 for as fast as they are taken",
-    )
     argument("--series", type=number(int, 0), default=1, metavar="N", help="how many")
     argument("--pause", type=number(float, 0), default=0.0, metavar="SECONDS", help="between two series")
     argument("--filename", default="", help="what the start packets say")
@@ -56,13 +56,95 @@ def add(commands: Commands) -> None:
     )
 
 
+def _add_others(detectors: Commands) -> None:
+    for name, what, messages in (
+        ("contrast", "Contrast, over a PUB socket", _contrast),
+        ("xspress3", "an Xspress3, over a PUB socket", _xspress3),
+        ("pcap", "a PandABox behind a Tango device, over a PUB socket", _pcap),
+    ):
+        parser = detectors.add_parser(
+            name,
+            help=what,
+            description=f"Publish one scan as {what}, as soon as a receiver has subscribed.",
+            formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+        )
+        parser.set_defaults(run=_run_publisher, messages=messages)
+        _add_common(parser)
+        parser.add_argument("-n", "--frames", type=number(int, 0), default=1000, metavar="N", help="in the scan")
+        if messages is _xspress3:
+            parser.add_argument("--separate", action="store_true", help="send each part of an image as a message")
+            parser.add_argument("--channels", type=number(int, 1), default=4, metavar="N", help="spectra in an image")
+        if messages is _pcap:
+            parser.add_argument("--vector", type=number(int, 1), default=15, metavar="N", help="triggers in a message")
+    panda = detectors.add_parser(
+        "positioncap",
+        help="a PandABox, over TCP",
+        description="Be a PandABox that is armed as soon as a client asks for data.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    panda.set_defaults(run=_run_positioncap)
+    _add_common(panda)
+    panda.add_argument("-n", "--triggers", type=number(int, 0), default=1000, metavar="N", help="in each arm")
+    panda.add_argument("--arms", type=number(int, 0), default=1, metavar="N", help="how many")
+
+
+def _add_common(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--bind", default="tcp://127.0.0.1:9999", metavar="URL", help="where receivers connect to")
+    parser.add_argument(
+        "--rate",
+        type=number(float, 0),
+        default=0.0,
+        metavar="HZ",
+        help="messages per second, 0 for as fast as they are taken",
+    )
+
+
+def _contrast(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.simulate.contrast import messages
+
+    return messages(options.frames)
+
+
+def _xspress3(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.simulate.xspress3 import messages
+
+    return messages(options.frames, options.channels, separate=options.separate)
+
+
+def _pcap(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.simulate.pcap import messages
+
+    return messages(options.frames, options.vector)
+
+
+def _run_publisher(options: argparse.Namespace) -> int:
+    from dranspose.simulate.player import play
+
+    return _simulated(
+        lambda stop: play(
+            options.messages(options), options.bind, stop, rate=options.rate, publish=True, bound=_tell_where
+        )
+    )
+
+
+def _run_positioncap(options: argparse.Namespace) -> int:
+    from itertools import chain, repeat
+    from urllib.parse import urlsplit
+
+    from dranspose.simulate.positioncap import arm, serve
+
+    def run(stop: threading.Event) -> int:
+        url = urlsplit(options.bind.replace("//*", "//0.0.0.0"))
+        to_send = chain.from_iterable(map(arm, repeat(options.triggers, options.arms)))
+        return serve(to_send, (url.hostname or "", url.port or 0), stop, rate=options.rate, bound=_tell_where)
+
+    return _simulated(run)
+
+
 def _run_stins(options: argparse.Namespace) -> int:
-    import zmq
+    from dranspose.simulate.stins import Faults, StinsDetector, simulate
 
-    from dranspose.simulate.stins import Faults, StinsDetector
-    from dranspose.simulate.stins import simulate as run
-
-    try:
+    def run(stop: threading.Event) -> int:
         detector = StinsDetector(
             images=options.images,
             shape=tuple(options.shape),
@@ -83,10 +165,24 @@ def _run_stins(options: argparse.Namespace) -> int:
                 leftovers=options.leftovers,
             ),
         )
+        return simulate(detector, options.bind, stop, _tell_where)
+
+    return _simulated(run)
+
+
+def _tell_where(url: str) -> None:
+    print(f"waiting for a receiver at {url}", flush=True)
+
+
+def _simulated(run: Callable[[threading.Event], int]) -> int:
+    """Run a detector until it has sent everything, or is told to stop; return the exit status."""
+    import zmq
+
+    try:
         with stopped_by_signals() as stop:
-            sent = run(detector, options.bind, stop, lambda url: print(f"waiting for a receiver at {url}", flush=True))
+            sent = run(stop)
             print(f"{sent} messages sent")
             return INTERRUPTED if stop.is_set() else 0
-    except (TypeError, ValueError, zmq.ZMQError) as error:
+    except (OSError, TypeError, ValueError, zmq.ZMQError) as error:
         sys.stderr.write(f"dranspose simulate: {error}\n")
         return 1

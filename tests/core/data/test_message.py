@@ -48,7 +48,8 @@ def test_it_prints_its_fields_in_their_order_and_then_the_others():
     reading = Reading.from_fields({"sample": np.float64(1.5), **FIELDS})
     assert str(reading) == "kind='dark' number=3 seconds=0.5 channels=[1, 2] label='a' gain=1 table=None sample=1.5"
     assert (
-        repr(reading) == "Reading(kind='dark', number=3, seconds=0.5, channels=[1, 2], label='a', gain=1, table=None, sample=1.5)"
+        repr(reading)
+        == "Reading(kind='dark', number=3, seconds=0.5, channels=[1, 2], label='a', gain=1, table=None, sample=1.5)"
     )
 
 
@@ -84,7 +85,10 @@ def test_a_field_of_another_type_is_named_with_its_value(name, value):
     assert str(error.value) == f"Reading cannot have {name} = {value!r}"
 
 
-@pytest.mark.parametrize(("name", "value"), [("seconds", 2), ("seconds", np.float64(0.5)), ("label", 7), ("channels", []), ("table", {"a": 1})])
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("seconds", 2), ("seconds", np.float64(0.5)), ("label", 7), ("channels", []), ("table", {"a": 1})],
+)
 def test_a_field_takes_all_that_its_type_includes(name, value):
     assert getattr(Reading.from_fields({**FIELDS, name: value}), name) == value
 

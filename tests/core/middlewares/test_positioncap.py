@@ -79,9 +79,7 @@ def test_the_fields_of_many_arms_are_those_of_the_last(parser: PositioncapParser
         (raw(HEADER + b" PCAP.TS_END double"), "' PCAP.TS_END double' is no field of a header"),
     ],
 )
-def test_what_is_refused_leaves_the_header_as_it_is(
-    parser: PositioncapParser, stream: StreamData, reason: str
-) -> None:
+def test_what_is_refused_leaves_the_header_as_it_is(parser: PositioncapParser, stream: StreamData, reason: str) -> None:
     with pytest.raises(MalformedFrameError, match=reason):
         parser.parse(stream)
     assert len(parser.parse(raw(b" 1 2 3")).fields) == 3  # type: ignore[union-attr]
