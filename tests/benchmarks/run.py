@@ -6,6 +6,7 @@ from pathlib import Path
 
 import bench_azint
 import bench_live
+import bench_parse
 import bench_replay
 import bench_scheduler
 import bench_source
@@ -22,6 +23,7 @@ def main() -> None:
         ("azint", bench_azint.main),
         ("scheduler", bench_scheduler.main),
         ("source", bench_source.main),
+        ("parse", bench_parse.main),
         ("live", bench_live.main),
     ):
         print(f"\n## {name}", flush=True)

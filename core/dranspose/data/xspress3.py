@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import functools
+import pickle
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
 import numpy as np
 import numpy.typing as npt
 
+from dranspose import pickled_arrays
 from dranspose.data.image import image_array
 from dranspose.data.message import MalformedFrameError, Message
 from dranspose.event import Frame
@@ -27,14 +29,14 @@ class XspressStart(Message):
 
 @dataclass(frozen=True, eq=False, repr=False)
 class XspressImage(Message):
-    """The spectra of one exposure of ``exptime`` seconds; ``meta`` has the arrays that `META` names."""
+    """The spectra of one exposure of ``exptime`` seconds."""
 
     htype: Literal["image"]
     frame: int
     shape: list[int]
     type: str
-    meta: dict[str, Any]
     blob: Frame = field(repr=False)
+    counters: Frame = field(repr=False)
     exptime: float = 1.0
     compression: str = "none"
 
@@ -52,6 +54,21 @@ class XspressImage(Message):
             raise AttributeError(f"frame {self.frame} cannot be decompressed ({error}): see its blob") from None
         except ValueError as error:
             raise MalformedFrameError(f"frame {self.frame}: {error}") from None
+
+    @functools.cached_property
+    def meta(self) -> dict[str, Any]:
+        """The arrays that `META` names, unpickled at the first access.
+
+        Raises:
+            MalformedFrameError: they are no pickled list of so many plain values.
+        """
+        try:
+            values = pickled_arrays.load(self.counters)
+        except pickle.UnpicklingError as error:
+            raise MalformedFrameError(f"frame {self.frame}: its counters are no pickle of arrays: {error}") from None
+        if not isinstance(values, list) or len(values) != len(META):
+            raise MalformedFrameError(f"frame {self.frame}: its counters are no list of {', '.join(META)}")
+        return dict(zip(META, values, strict=True))
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -62,9 +62,6 @@ def test_in_another_compression_there_is_no_data() -> None:
     assert not hasattr(image, "data")
 
 
-META_OF_7 = pickle.dumps(COUNTERS[:7])
-
-
 @pytest.mark.parametrize(
     ("stream", "reason"),
     [
@@ -78,14 +75,28 @@ META_OF_7 = pickle.dumps(COUNTERS[:7])
         (xspress(IMAGE, b"", b"", b""), "has 3 frames, not 4"),
         (xspress(IMAGE, SPECTRA.tobytes()[:-1], pickle.dumps(COUNTERS)), "frame 3: a blob of 31 bytes"),
         (xspress({**IMAGE, "shape": [2**40]}, b"", pickle.dumps(COUNTERS)), "frame 3: a blob of 0 bytes"),
-        (xspress(IMAGE, SPECTRA.tobytes(), META_OF_7), "frame 2 is no list of ocr, AllEvents"),
-        (xspress(IMAGE, SPECTRA.tobytes(), b"meta"), "frame 2 is no pickle of arrays"),
-        (xspress(IMAGE, SPECTRA.tobytes(), b"cposix\nabort\n)R."), "names posix.abort"),
     ],
 )
 def test_what_is_refused(stream: StreamData, reason: str) -> None:
     with pytest.raises(MalformedFrameError, match=reason):
         parse(stream)
+
+
+@pytest.mark.parametrize(
+    ("counters", "reason"),
+    [
+        (pickle.dumps(COUNTERS[:7]), "frame 3: its counters are no list of ocr, AllEvents"),
+        (pickle.dumps(tuple(COUNTERS)), "frame 3: its counters are no list of ocr, AllEvents"),
+        (b"counters", "frame 3: its counters are no pickle of arrays"),
+        (b"cposix\nabort\n)R.", "names posix.abort"),
+    ],
+)
+def test_counters_that_are_none_are_refused_when_they_are_wanted(counters: bytes, reason: str) -> None:
+    image = parse(xspress(IMAGE, SPECTRA.tobytes(), counters))
+    assert isinstance(image, XspressImage)
+    np.testing.assert_array_equal(image.data, SPECTRA)
+    with pytest.raises(MalformedFrameError, match=reason):
+        _ = image.meta
 
 
 @given(st.lists(st.binary(max_size=50), max_size=4))
