@@ -11,7 +11,7 @@ from typing import Any
 
 import zmq
 
-from dranspose.event import StreamData
+from dranspose.event import Frame, StreamData
 from dranspose.protocol import StreamName
 from dranspose.simulate.player import play
 from dranspose.sources.matching import FrameMatcher, Phase
@@ -37,9 +37,14 @@ def running(simulate: Callable[[threading.Event, Callable[[str], None]], Any]) -
         done.result(TIMEOUT)
 
 
-def publishing(messages: Iterable[Sequence[bytes]]) -> Any:
+def publishing(messages: Iterable[Sequence[Frame]]) -> Any:
     """Run a detector that publishes these messages to whom subscribes."""
     return running(lambda stop, bound: play(messages, "tcp://127.0.0.1:*", stop, publish=True, bound=bound))
+
+
+def pushing(messages: Iterable[Sequence[Frame]]) -> Any:
+    """Run a detector that pushes these messages to whom connects."""
+    return running(lambda stop, bound: play(messages, "tcp://127.0.0.1:*", stop, bound=bound))
 
 
 class Scan:

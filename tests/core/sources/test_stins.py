@@ -5,16 +5,21 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
 from hypothesis import given
 from hypothesis import strategies as st
+from tests.core.sources.live import STREAM, Scan, pushing
 
 from dranspose.data.message import MalformedFrameError
+from dranspose.data.stream1 import Stream1End
 from dranspose.event import StreamData
+from dranspose.middlewares.stream1 import parse
 from dranspose.protocol import StreamName
+from dranspose.simulate.player import messages as captured
 from dranspose.sources import skips, zmq_source
 from dranspose.sources.packet import Packet, PacketKind, Skipped
 from dranspose.sources.source import Source, SourceError
@@ -269,6 +274,42 @@ def test_a_detector_that_comes_back(context: zmq.Context[Any]) -> None:
             detector.send(encoded(END))
             assert read_all(source, 1) == [packet_of(EIGER, [encoded(END)])]
     source.close()
+
+
+def test_the_capture_of_the_tutorial(captures: Path) -> None:
+    with pushing(captured(captures / "dump_xrd.cbors")) as url:
+        scan = Scan(StinsSource(STREAM, [url]), 9).run()
+    parsed = scan.parsed(parse)
+    assert parsed[0].filename == "output/xrd.h5"
+    assert [parsed[event].data[:2, 8:].mean() for event in range(1, 10)] == [
+        9.25, 11.25, 11.75, 4.25, 2.25, 3.0, 4.75, 7.75, 10.75,
+    ]  # fmt: skip
+    assert isinstance(parsed[10], Stream1End)
+
+
+@pytest.mark.parametrize("connections", [1, 3])
+def test_a_start_of_two_frames_and_images_of_four_modules(connections: int) -> None:
+    modules = {"x": [0, 1, 0, 1], "z": [0, 0, 1, 1], "rotation": [0, 0, 180, 180], "full_shape": [4, 4]}
+    messages = [
+        [encoded({**HEADER, "msg_number": 70}), encoded({"exptime": 0.1})],
+        *(
+            [
+                encoded({**IMAGE, **modules, "msg_number": 71 + i, "frame": i}),
+                *[bytes([i, module, 0, 0]) for module in range(4)],
+            ]
+            for i in range(50)
+        ),
+        [encoded({**END, "msg_number": 121})],
+    ]
+    with pushing(messages) as url:
+        scan = Scan(StinsSource(STREAM, [url] * connections), 50).run()
+    parsed = scan.parsed(parse)
+    assert json.loads(scan.frames[0].frames[1])["exptime"] == 0.1
+    assert parsed[0].msg_number == 70
+    for event in range(1, 51):
+        assert parsed[event].blobs == [bytes([event - 1, module, 0, 0]) for module in range(4)]
+        assert {name: getattr(parsed[event], name) for name in modules} == modules
+    assert parsed[51].msg_number == 121
 
 
 @pytest.mark.parametrize("url", ["detector:9999", "http://detector", "tcp://detector", "tcp://", ""])
