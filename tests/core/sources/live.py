@@ -39,12 +39,12 @@ def running(simulate: Callable[[threading.Event, Callable[[str], None]], Any]) -
 
 def publishing(messages: Iterable[Sequence[Frame]]) -> Any:
     """Run a detector that publishes these messages to whom subscribes."""
-    return running(lambda stop, bound: play(messages, "tcp://127.0.0.1:*", stop, publish=True, bound=bound))
+    return sending(messages, publish=True)
 
 
-def pushing(messages: Iterable[Sequence[Frame]]) -> Any:
-    """Run a detector that pushes these messages to whom connects."""
-    return running(lambda stop, bound: play(messages, "tcp://127.0.0.1:*", stop, bound=bound))
+def sending(messages: Iterable[Sequence[Frame]], *, publish: bool = False) -> Any:
+    """Run a detector that pushes these messages, or publishes them."""
+    return running(lambda stop, bound: play(messages, "tcp://127.0.0.1:*", stop, publish=publish, bound=bound))
 
 
 class Scan:

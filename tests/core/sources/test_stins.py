@@ -12,7 +12,7 @@ import pytest
 import zmq
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.core.sources.live import STREAM, Scan, pushing
+from tests.core.sources.live import STREAM, Scan, sending
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.data.stream1 import Stream1End
@@ -277,7 +277,7 @@ def test_a_detector_that_comes_back(context: zmq.Context[Any]) -> None:
 
 
 def test_the_capture_of_the_tutorial(captures: Path) -> None:
-    with pushing(captured(captures / "dump_xrd.cbors")) as url:
+    with sending(captured(captures / "dump_xrd.cbors")) as url:
         scan = Scan(StinsSource(STREAM, [url]), 9).run()
     parsed = scan.parsed(parse)
     assert parsed[0].filename == "output/xrd.h5"
@@ -301,7 +301,7 @@ def test_a_start_of_two_frames_and_images_of_four_modules(connections: int) -> N
         ),
         [encoded({**END, "msg_number": 121})],
     ]
-    with pushing(messages) as url:
+    with sending(messages) as url:
         scan = Scan(StinsSource(STREAM, [url] * connections), 50).run()
     parsed = scan.parsed(parse)
     assert json.loads(scan.frames[0].frames[1])["exptime"] == 0.1

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import logging
+import re
 import socket
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 import zmq
+from tests.core.sources.live import STREAM, Scan, publishing
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.event import Frame, StreamData
@@ -103,3 +106,17 @@ def test_the_log_tells_of_a_detector_that_comes_late_goes_and_comes_back(
     source.close()
     assert source.shots == 2
     assert all("'scope'" in message for message in caplog.messages)
+
+
+def test_the_source_in_the_documentation(project: Path) -> None:
+    source, test = re.findall(
+        r"^```python$(.*?)^```$", (project / "resources/docs/sources.md").read_text(), re.M | re.S
+    )
+    namespace: dict[str, Any] = {}
+    exec(source, namespace)
+    exec(test, namespace)
+    messages = [[b"start", b""], [b"shots", b"1,2"], [b"shots"], [b"shots", b"3"], [b"end", b""]]
+    with publishing(messages) as url:
+        scan = Scan(namespace["ScopeSource"](STREAM, [url]), 3).run()
+    assert [data.frames for _, data in sorted(scan.frames.items())] == [[b""], [b"1"], [b"2"], [b"3"], [b""]]
+    assert [skipped.reason for skipped in scan.skipped] == ["it has 1 parts"]
