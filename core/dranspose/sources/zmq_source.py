@@ -151,6 +151,8 @@ class ZmqSource(ABC):
                     read += self.packets_of(parts, connection)
                 except MalformedFrameError as error:
                     read.append(self.skip(str(error), parts))
+                except Exception as error:  # noqa: BLE001 - a source of anybody's making loses only this message
+                    read.append(self.skip(f"{type(self).__name__} failed: {error!r:.200}", parts))
                 if room <= 0 or len(read) >= limit:
                     break
         except zmq.Again:

@@ -77,6 +77,23 @@ def test_a_message_may_be_several_packets_or_none(context: zmq.Context[Any]) -> 
     source.close()
 
 
+def test_a_source_that_fails_loses_only_that_message(context: zmq.Context[Any]) -> None:
+    class Fallible(Scope):
+        def packets_of(self, parts: list[Frame], connection: int) -> Iterator[Packet]:
+            return super().packets_of([b"%d" % int(bytes(parts[0]))], connection)
+
+    messages = [[b"1"], [b"one"], [b"2"]]
+    with publishing(messages) as url:
+        source = Fallible(SCOPE, [url])
+        source.open(context)
+        one, failed, two = read_until(source, lambda read: len(read) == 3)
+        source.close()
+    assert isinstance(failed, Skipped)
+    assert failed.first_bytes == b"one"
+    assert failed.reason.startswith("Fallible failed: ValueError(")
+    assert [packet.number for packet in (one, two) if isinstance(packet, Packet)] == [1, 2]
+
+
 def test_one_connection_unless_the_protocol_bears_several() -> None:
     with pytest.raises(ValueError, match=r"'scope': Scope takes one URL, not tcp://a:1, tcp://b:1"):
         Scope(SCOPE, ["tcp://a:1", "tcp://b:1"])
