@@ -7,8 +7,10 @@ sequence of pickles of `InternalWorkerMessage`. Either may be compressed with gz
 
 from __future__ import annotations
 
+import contextlib
 import gzip
 import io
+import os
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta, timezone
 from pathlib import Path
@@ -18,19 +20,22 @@ from typing import Any, BinaryIO, Self, cast
 import cbor2
 
 from dranspose import restricted_pickle
-from dranspose.event import InternalWorkerMessage, StreamData, frame_bytes
+from dranspose.event import InternalWorkerMessage, StreamData, frame_buffer
 from dranspose.protocol import EventNumber
 
 SELF_DESCRIBED_TAG = 55799
 MESSAGE_TAG = 42877
 STREAM_TAG = 42878
 DATE_TAG = 0
+CBOR_BYTES, CBOR_ARRAY, CBOR_MAP, CBOR_TAG = 2, 4, 5, 6  # major types (RFC 8949)
 ARRAYS = list, tuple  # what the releases of cbor2 make of an array
 EVENT_NUMBERS = 2**63
 MESSAGES_BETWEEN_OFFSETS = 1000
 
 GZIP_MAGIC = b"\x1f\x8b"
 PICKLE_MAGIC = b"\x80"
+
+BUFFER_BYTES = 2**20
 
 
 class CaptureError(Exception):
@@ -230,15 +235,40 @@ class CaptureWriter:
     """Appends messages to a ``.cbors`` file, compressed if its name ends in ``.gz``."""
 
     def __init__(self, path: Path) -> None:
-        self._file = gzip.GzipFile(path, "ab") if path.suffix == ".gz" else path.open("ab")
+        self.path = path
+        self._raw = path.open("ab", buffering=0)
+        self._flushed = self.size
+        self._buffer = io.BufferedWriter(self._raw, BUFFER_BYTES)
+        self._file: BinaryIO = self._buffer
+        if path.suffix == ".gz":
+            self._file = cast("BinaryIO", gzip.GzipFile(path, "wb", fileobj=self._buffer))
+
+    @property
+    def size(self) -> int:
+        """How many bytes the file has; without what was not flushed."""
+        return os.fstat(self._raw.fileno()).st_size
 
     def write(self, message: InternalWorkerMessage) -> None:
-        """Append one record; raises OSError."""
-        self._file.write(encode_record(message))
+        """Append one record; frames are not copied. Raises OSError."""
+        write_record(self._file, message)
+
+    def flush(self) -> None:
+        """Hand what was written to the operating system; raises OSError."""
+        self._file.flush()
+        self._buffer.flush()
+        self._flushed = self.size
 
     def close(self) -> None:
-        """Write out what is buffered, and close the file; raises OSError."""
-        self._file.close()
+        """Flush and close the file; raises OSError."""
+        if not self._raw.closed:
+            self._file.close()
+            self._buffer.close()
+
+    def abandon(self) -> None:
+        """Close the file, after an OSError, without what was not flushed: so that it ends with a whole record."""
+        with contextlib.suppress(OSError):  # a pipe has no end to cut off
+            self._raw.truncate(self._flushed)
+        self._raw.close()
 
     def __enter__(self) -> Self:
         return self
@@ -251,12 +281,29 @@ class CaptureWriter:
 
 def encode_record(message: InternalWorkerMessage) -> bytes:
     """Return the record of a message, with its creation time if it has one."""
-    streams = {
-        name: cbor2.CBORTag(STREAM_TAG, [stream.typ, [frame_bytes(frame) for frame in stream.frames]])
-        for name, stream in message.streams.items()
-    }
-    content: list[object] = [message.event_number, streams]
+    record = io.BytesIO()
+    write_record(record, message)
+    return record.getvalue()
+
+
+def write_record(file: BinaryIO, message: InternalWorkerMessage) -> None:
+    """Write the record of a message, with its creation time if it has one; frames go into the file uncopied."""
+    encoder = cbor2.CBOREncoder(file)
+    head, encode = encoder.encode_length, encoder.encode
+    head(CBOR_TAG, SELF_DESCRIBED_TAG)
+    head(CBOR_TAG, MESSAGE_TAG)
+    head(CBOR_ARRAY, 2 if message.created_at is None else 3)
+    encode(message.event_number)
+    head(CBOR_MAP, len(message.streams))
+    for name, stream in message.streams.items():
+        encode(name)
+        head(CBOR_TAG, STREAM_TAG)
+        head(CBOR_ARRAY, 2)
+        encode(stream.typ)
+        head(CBOR_ARRAY, stream.length)
+        for frame in stream.frames:
+            head(CBOR_BYTES, len(frame))
+            file.write(frame_buffer(frame))
     if message.created_at is not None:
-        utc = message.created_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z")
-        content.append(cbor2.CBORTag(DATE_TAG, utc))
-    return cbor2.dumps(cbor2.CBORTag(SELF_DESCRIBED_TAG, cbor2.CBORTag(MESSAGE_TAG, content)))
+        head(CBOR_TAG, DATE_TAG)
+        encode(message.created_at.astimezone(UTC).isoformat(timespec="microseconds").replace("+00:00", "Z"))

@@ -353,3 +353,38 @@ def test_a_long_capture_takes_no_more_memory_than_its_largest_record(tmp_path, s
             tracemalloc.stop()
 
     assert peak(40) < peak(2) + len(frame)
+
+
+@pytest.mark.parametrize("name", ["a.cbors", "a.cbors.gz"])
+def test_what_was_flushed_can_be_read_before_the_end(tmp_path, name):
+    with CaptureWriter(tmp_path / name) as capture:
+        capture.write(EXAMPLE)
+        capture.flush()
+        found, _ = read_all(tmp_path / name)
+    assert found == [EXAMPLE]
+
+
+def test_an_abandoned_capture_ends_with_what_was_flushed(tmp_path):
+    path = tmp_path / "a.cbors"
+    capture = CaptureWriter(path)
+    capture.write(EXAMPLE)
+    capture.flush()
+    assert capture.size == path.stat().st_size
+    capture.write(InternalWorkerMessage(1, {"a": StreamData("x", [bytes(3_000_000)])}))
+    assert path.stat().st_size > 1_000_000
+    capture.abandon()
+    assert list(CaptureReader(path)) == [EXAMPLE]
+
+
+def test_frames_are_written_uncopied(tmp_path):
+    frames = [zmq.Frame(b"." * 4_000_000), bytes(4_000_000)]
+    message = InternalWorkerMessage(1, {"a": StreamData("x", frames)})
+    with CaptureWriter(tmp_path / "a.cbors") as capture:
+        capture.write(EXAMPLE)
+        tracemalloc.start()
+        try:
+            capture.write(message)
+            assert tracemalloc.get_traced_memory()[1] < 2_000_000
+        finally:
+            tracemalloc.stop()
+    assert list(CaptureReader(tmp_path / "a.cbors"))[1].streams["a"].frames == [frames[0].bytes, frames[1]]
