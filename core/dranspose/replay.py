@@ -7,6 +7,7 @@ import itertools
 import logging
 import threading
 import time
+from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, closing
 from dataclasses import dataclass, field
@@ -27,9 +28,9 @@ from dranspose.build_metadata import read_build_metadata
 from dranspose.capture import CaptureError, CaptureReader, NotACaptureError
 from dranspose.dealing import Messages, deal, merge
 from dranspose.event import EventData, InternalWorkerMessage, ResultData
-from dranspose.parameter_file import read_parameter_file
-from dranspose.parameters import ParameterStore
-from dranspose.protocol import ParameterName, ReducerState, WorkerName, WorkerState
+from dranspose.parameter_file import ParameterHistory, Values, read_parameter_file
+from dranspose.parameters import ParameterStore, typed
+from dranspose.protocol import ReducerState, WorkerName, WorkerState
 from dranspose.reducer_timer import ReducerTimer
 from dranspose.tick import TickClock
 
@@ -61,16 +62,59 @@ class Tally:
         return f"{counts} in {self.seconds:.3f} s ({rate:.0f} events/s)"
 
 
+class _ParameterChanges:
+    """Changes of parameters in the middle of scans: each is put in force when its event is reached.
+
+    Raises ParameterError if a value does not fit its parameter.
+    """
+
+    def __init__(self, changes: Mapping[int, Values], parameters: ParameterStore) -> None:
+        self._parameters = parameters
+        self._changes = sorted(changes.items())
+        self._due = deque(self._changes)
+        self._event = 0
+        self._first: Values = {}
+        for values in changes.values():
+            for name, data in values.items():
+                typed(parameters.descriptions, name, data)
+                if name in parameters.version.values:
+                    self._first[name] = parameters.get(name)
+
+    def begin(self) -> None:
+        """Put the values in force that a scan begins with."""
+        self._set(self._first)
+        self._due = deque(self._changes)
+
+    def reach(self, event: int) -> None:
+        """Put the values in force that this event has."""
+        if event < self._event:
+            self.begin()  # numbers begin again: another scan
+        self._event = event
+        while self._due and self._due[0][0] <= event:
+            self._set(self._due.popleft()[1])
+
+    def _set(self, values: Values) -> None:
+        for name, data in values.items():
+            self._parameters.set(name, data)
+
+
 class _Scan:
     """One pass: instances of the classes, and what they made of the events so far."""
 
     def __init__(
-        self, workers: Sequence[Worker], reducer: Reducer, parameters: ParameterStore, *, keep_going: bool
+        self,
+        workers: Sequence[Worker],
+        reducer: Reducer,
+        parameters: ParameterStore,
+        changes: _ParameterChanges,
+        *,
+        keep_going: bool,
     ) -> None:
         self.tally = Tally()
         self.workers = workers
         self.reducer = reducer
         self._parameters = parameters
+        self._changes = changes
         self._keep_going = keep_going
         self._clock = TickClock()
         self._timer = ReducerTimer(reducer, lambda: parameters.version.values, self._timer_failed)
@@ -83,6 +127,7 @@ class _Scan:
         try:
             for shares in events:
                 self.tally.events += 1
+                self._changes.reach(shares[0][1].event_number)
                 for worker, event in shares:
                     try:
                         self._process(worker, event)
@@ -143,7 +188,7 @@ class Replay:
         reducer_class: the Reducer class, or its path.
         captures: files to replay.
         source: a class, or its path, whose ``get_source_generators()`` returns iterators of `InternalWorkerMessage`.
-        parameters: values of parameters by name.
+        parameters: values of parameters, and how they change in the middle of scans.
         nworkers: how many instances of the Worker class the events are dealt out to.
         broadcast: give the start and end packets to every worker.
         latency: seconds to wait before each event.
@@ -163,7 +208,7 @@ class Replay:
         *,
         captures: Sequence[Path] = (),
         source: str | type | None = None,
-        parameters: Mapping[ParameterName, bytes] | None = None,
+        parameters: ParameterHistory | None = None,
         nworkers: int = 2,
         broadcast: bool = True,
         latency: float = 0.0,
@@ -179,7 +224,9 @@ class Replay:
         self._captures = captures
         self._readers: list[CaptureReader] = []
         descriptions = describe_parameters(self._worker_class, self._reducer_class)
-        self.parameters = ParameterStore(descriptions, parameters or {})
+        history = parameters or ParameterHistory()
+        self.parameters = ParameterStore(descriptions, history.values)
+        self._changes = _ParameterChanges(history.changes, self.parameters)
         self._broadcast = broadcast
         self._latency = latency
         self._keep_going = keep_going
@@ -245,6 +292,7 @@ class Replay:
     def _new_scan(self) -> _Scan:
         version = importlib.metadata.version("tangods-dranspose")
         build = read_build_metadata()
+        self._changes.begin()
         values = self.parameters.version.values
         workers = []
         for number, context in enumerate(self._worker_contexts):
@@ -252,7 +300,7 @@ class Replay:
             workers.append(Worker(self._worker_class, values, context, state))
         reducer_state = ReducerState("reducer", version, mapreduce_version=build)
         reducer = Reducer(self._reducer_class, values, self._reducer_context, reducer_state)
-        return _Scan(workers, reducer, self.parameters, keep_going=self._keep_going)
+        return _Scan(workers, reducer, self.parameters, self._changes, keep_going=self._keep_going)
 
 
 def _up_to_damage(messages: Iterable[InternalWorkerMessage], damages: list[Damage]) -> Messages:

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dranspose.parameter_file import read_parameter_file
+from dranspose.parameter_file import ParameterHistory, read_parameter_file, write_parameter_file
 from dranspose.parameters import ParameterError
 
 ENTRIES = [{"name": "till_x", "data": "3"}, {"name": "from_y", "data": "7"}]
@@ -40,46 +40,46 @@ def refusal(file, content: object) -> str:
 
 def test_the_file_of_the_tutorial(file):
     file.write_text('[{"name": "till_x", "data": "3"},\n{"name": "from_y", "data": "7"}]')
-    assert read_parameter_file(file) == VALUES
+    assert read_parameter_file(file).values == VALUES
 
 
 @pytest.mark.parametrize("encode", FORMATS.values(), ids=FORMATS)
 def test_each_format_of_text(file, encode):
     file.write_bytes(encode(ENTRIES))
-    assert read_parameter_file(file) == VALUES
+    assert read_parameter_file(file).values == VALUES
 
 
 @pytest.mark.parametrize("name", [name for name in FORMATS if name not in ("json", "pickle 2")])
 def test_binary_formats_hold_bytes(file, name):
     file.write_bytes(FORMATS[name]([{"name": "mask", "data": b"\x00\xff"}]))
-    assert read_parameter_file(file) == {"mask": b"\x00\xff"}
+    assert read_parameter_file(file).values == {"mask": b"\x00\xff"}
 
 
 @pytest.mark.parametrize("encode", FORMATS.values(), ids=FORMATS)
 def test_an_empty_list_sets_nothing(file, encode):
     file.write_bytes(encode([]))
-    assert read_parameter_file(file) == {}
+    assert read_parameter_file(file).values == {}
 
 
 def test_a_cbor_file_with_many_parameters(file):
     values = {f"p{i}": str(i).encode() for i in range(300)}
     file.write_bytes(cbor2.dumps([{"name": name, "data": data} for name, data in values.items()]))
-    assert read_parameter_file(file) == values
+    assert read_parameter_file(file).values == values
 
 
 def test_a_byte_order_mark_is_no_obstacle(file):
     file.write_bytes(b"\xef\xbb\xbf" + FORMATS["json"](ENTRIES))
-    assert read_parameter_file(file) == VALUES
+    assert read_parameter_file(file).values == VALUES
 
 
 def test_text_is_utf8(file):
     file.write_text('[{"name": "sample", "data": "Å"}]')
-    assert read_parameter_file(file) == {"sample": "Å".encode()}
+    assert read_parameter_file(file).values == {"sample": "Å".encode()}
 
 
 def test_more_fields_are_no_obstacle(file):
     file.write_text('[{"name": "till_x", "data": "3", "dtype": "int"}]')
-    assert read_parameter_file(file) == {"till_x": b"3"}
+    assert read_parameter_file(file).values == {"till_x": b"3"}
 
 
 @pytest.mark.parametrize(
@@ -139,7 +139,7 @@ def test_a_cut_pickle_is_refused(file):
 def test_a_value_can_be_the_content_of_a_file_beside(file, encode):
     (file.parent / "geometry.poni").write_bytes(b"poni_version: 2.1\n\xff")
     file.write_bytes(encode([{"name": "poni", "file": "geometry.poni"}, *ENTRIES]))
-    assert read_parameter_file(file) == {"poni": b"poni_version: 2.1\n\xff", **VALUES}
+    assert read_parameter_file(file).values == {"poni": b"poni_version: 2.1\n\xff", **VALUES}
 
 
 def test_the_file_of_a_value_is_looked_for_from_the_parameter_file(tmp_path, monkeypatch):
@@ -147,14 +147,14 @@ def test_the_file_of_a_value_is_looked_for_from_the_parameter_file(tmp_path, mon
     (tmp_path / "scan" / "calibration" / "a.poni").write_bytes(b"poni")
     (tmp_path / "scan" / "p.json").write_text('[{"name": "poni", "file": "calibration/a.poni"}]')
     monkeypatch.chdir(tmp_path)
-    assert read_parameter_file((tmp_path / "scan" / "p.json").relative_to(tmp_path)) == {"poni": b"poni"}
+    assert read_parameter_file((tmp_path / "scan" / "p.json").relative_to(tmp_path)).values == {"poni": b"poni"}
 
 
 def test_the_file_of_a_value_can_be_anywhere(file, tmp_path_factory):
     elsewhere = tmp_path_factory.mktemp("elsewhere") / "a.poni"
     elsewhere.write_bytes(b"poni")
     file.write_text(json.dumps([{"name": "poni", "file": str(elsewhere)}]))
-    assert read_parameter_file(file) == {"poni": b"poni"}
+    assert read_parameter_file(file).values == {"poni": b"poni"}
 
 
 @pytest.mark.parametrize(
@@ -181,9 +181,48 @@ def test_a_parameter_file_that_is_missing_is_an_os_error(file):
         read_parameter_file(file)
 
 
+def test_entries_from_an_event_on_are_changes(file):
+    later = [{"name": "till_x", "data": "4", "from_event": 7}, {"name": "till_x", "data": "5", "from_event": 0}]
+    file.write_text(json.dumps([*ENTRIES, *later]))
+    assert read_parameter_file(file) == ParameterHistory(VALUES, {7: {"till_x": b"4"}, 0: {"till_x": b"5"}})
+
+
+@pytest.mark.parametrize("event", [-1, "3", 2.5, True])
+def test_an_event_that_is_no_number_is_refused(file, event):
+    refused = refusal(file, [{"name": "till_x", "data": "3", "from_event": event}])
+    assert refused == "parameter 'till_x': from_event must be the number of an event"
+
+
+def test_a_change_that_stands_there_twice_is_refused(file):
+    change = {"name": "till_x", "data": "3", "from_event": 7}
+    assert refusal(file, [change, change]) == "parameter 'till_x' stands there twice for event 7"
+
+
+def test_what_is_written_is_read_again(tmp_path):
+    history = ParameterHistory(
+        {"a": "Å\0\n".encode(), "b": b""}, {3: {"a": b"1"}, 9: {"b": b"2", "c": b"\xef\xbb\xbf"}}
+    )
+    path = write_parameter_file(tmp_path / "scan.1-parameters", history)
+    assert path == tmp_path / "scan.1-parameters.json"
+    assert read_parameter_file(path) == history
+    binary = ParameterHistory(history.values, {3: {"mask": b"\x80\xff"}})
+    path = write_parameter_file(tmp_path / "scan.1-parameters", binary)
+    assert path == tmp_path / "scan.1-parameters.cbor"
+    assert read_parameter_file(path) == binary
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_a_file_that_cannot_be_written_leaves_the_old_one(tmp_path):
+    old = write_parameter_file(tmp_path / "p", ParameterHistory({"a": b"1"}))
+    (tmp_path / "p.json.part").mkdir()
+    with pytest.raises(OSError, match=r"p\.json\.part"):
+        write_parameter_file(tmp_path / "p", ParameterHistory({"a": b"2"}))
+    assert read_parameter_file(old).values == {"a": b"1"}
+
+
 @settings(max_examples=150, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(content=st.binary(max_size=60) | st.binary(max_size=60).map(lambda b: b"\x80\x04" + b))
 def test_any_bytes_give_parameters_or_a_clear_error(file, content):
     file.write_bytes(content)
     with contextlib.suppress(ParameterError):
-        assert all(type(data) is bytes for data in read_parameter_file(file).values())
+        assert all(type(data) is bytes for data in read_parameter_file(file).values.values())

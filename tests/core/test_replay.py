@@ -25,8 +25,9 @@ from tests.core.stins_messages import image, series, start, write_capture
 from dranspose.analysis import AnalysisError, UserCodeError
 from dranspose.capture import CaptureError, NotACaptureError
 from dranspose.event import EventData, InternalWorkerMessage, JoinError, ResultData
+from dranspose.parameter_file import ParameterHistory
 from dranspose.parameters import IntParameter, ParameterError
-from dranspose.protocol import BuildMetadata, ReducerState, WorkerState
+from dranspose.protocol import BuildMetadata, ParameterName, ReducerState, WorkerState
 from dranspose.replay import Replay, Tally, replay
 
 TIMEOUT = 10  # seconds; only a test that fails ever waits for so long
@@ -357,6 +358,38 @@ def test_a_value_of_another_type_is_refused_before_anything_is_replayed(capture:
     with pytest.raises(ParameterError, match=r"'till_x'.*three.*is not int"):
         replay(described.worker, described.reducer, [capture], parameter_file=file)
     assert described.seen == []
+
+
+def test_a_parameter_file_may_change_values_in_the_middle(capture: Path, tmp_path: Path) -> None:
+    described = Described()
+    file = tmp_path / "parameters.json"
+    file.write_text(
+        '[{"name": "till_x", "data": "3"}, {"name": "till_x", "data": "5", "from_event": 3},'
+        ' {"name": "till_x", "data": "4", "from_event": 1}, {"name": "till_x", "data": "6", "from_event": 9}]'
+    )
+    replay(described.worker, described.reducer, [capture], parameter_file=str(file), nworkers=1)
+    assert described.seen == [3, (3, 3), (4, 4), (4, 4), (5, 5), 5]
+
+
+def test_each_scan_and_each_pass_begins_with_the_first_values(capture: Path, tmp_path: Path) -> None:
+    described = Described()
+    twice = tmp_path / "twice.cbors"
+    twice.write_bytes(2 * capture.read_bytes())
+    history = ParameterHistory({}, {2: {ParameterName("till_x"): b"5"}})
+    with Replay(described.worker, described.reducer, captures=[twice], parameters=history, nworkers=1) as session:
+        session.play()
+        scan = [(2, 2), (2, 2), (5, 5), (5, 5)]
+        assert described.seen == [2, *scan, *scan, 5]
+        described.seen.clear()
+        session.play()
+        assert described.seen == [2, *scan, *scan, 5]
+
+
+def test_a_change_to_another_type_is_refused_before_anything_is_replayed(capture: Path) -> None:
+    described = Described()
+    history = ParameterHistory({}, {2: {ParameterName("till_x"): b"three"}})
+    with pytest.raises(ParameterError, match=r"'till_x'.*three.*is not int"):
+        Replay(described.worker, described.reducer, captures=[capture], parameters=history)
 
 
 def test_results_carry_the_hash_of_the_parameters_they_were_made_with(log: Log, capture: Path) -> None:
