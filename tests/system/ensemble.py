@@ -28,9 +28,12 @@ PATIENCE = 30.0  # seconds that a test waits for what should take one
 _processes = multiprocessing.get_context("spawn")
 
 
-def _run_ingester(folder: str, name: str, controller: str, urls: Mapping[str, str]) -> None:
+def _run_ingester(folder: str, name: str, controller: str, urls: Mapping[str, str], capture: str) -> None:
     _settle(folder)
-    Ingester(name, controller, [StinsSource(StreamName(stream), [url]) for stream, url in urls.items()]).run()
+    sources = [StinsSource(StreamName(stream), [url]) for stream, url in urls.items()]
+    ingester = Ingester(name, controller, sources, capture=capture)
+    signal.signal(signal.SIGTERM, lambda *_: ingester.stop())
+    ingester.run()
 
 
 def _run_worker(folder: str, name: str, controller: str, analysis: str, tags: Sequence[str]) -> None:
@@ -92,9 +95,9 @@ class Ensemble:
         self.controller.stop()
         self._thread.join()
 
-    def start_ingester(self, name: str, urls: Mapping[str, str]) -> None:
-        """Start an ingester for these streams."""
-        self._start(name, _run_ingester, dict(urls))
+    def start_ingester(self, name: str, urls: Mapping[str, str], capture: str = "") -> None:
+        """Start an ingester for these streams, which records them if it is told where."""
+        self._start(name, _run_ingester, dict(urls), capture)
 
     def start_worker(self, name: str, tags: Sequence[str] = ("generic",)) -> None:
         """Start a worker."""
@@ -132,6 +135,11 @@ class Ensemble:
     def kill(self, name: str) -> None:
         """Kill a node as nothing else does: SIGKILL."""
         self.processes[name].kill()
+        self.processes[name].join()
+
+    def end(self, name: str) -> None:
+        """End an ingester in good order: what it records is on the disk then."""
+        self.processes[name].terminate()
         self.processes[name].join()
 
     def _start(self, name: str, run: object, *arguments: object) -> None:

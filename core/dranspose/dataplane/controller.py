@@ -315,8 +315,7 @@ class Controller:
         self._peers[sender] = hello
         logger.info("%s is there", sender)
         self._send(sender, Welcome())
-        if not isinstance(hello, IngesterHello):
-            self._tell_versions(sender)
+        self._tell_versions(sender)
         if isinstance(hello, WorkerHello):
             self._send(sender, self._addresses())
             if self._scan is not None:
@@ -508,9 +507,8 @@ class Controller:
         before = self._versions[self._version]
         self._version += 1
         self._versions[self._version] = _typed_data(self._parameters)
-        for identity, hello in list(self._peers.items()):
-            if not isinstance(hello, IngesterHello):
-                self._tell_version(identity, self._version, before)
+        for identity in list(self._peers):
+            self._tell_version(identity, self._version, before)
         if self._scan is None:
             del self._versions[self._version - 1]
         else:

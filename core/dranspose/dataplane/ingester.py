@@ -4,23 +4,34 @@ from __future__ import annotations
 
 import logging
 import time
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 
 import zmq
 
-from dranspose.capture import CaptureWriter
 from dranspose.dataplane.forwarding import Forwarding
-from dranspose.dataplane.messages import Arm, Done, IngesterHello, Message, MessageError, WorkerHello, decode
+from dranspose.dataplane.messages import (
+    Arm,
+    Done,
+    IngesterHello,
+    Message,
+    MessageError,
+    Parameters,
+    WorkerHello,
+    decode,
+)
 from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
+from dranspose.dataplane.recorder import BACKLOG_BYTES, Recorder
+from dranspose.dataplane.recording import Recording, capture_of, write_poisoned
 from dranspose.dataplane.sockets import arrived, bound, endpoint
-from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter
+from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter, RecordingStatus
 from dranspose.dataplane.wire import Shares, encode_shares
 from dranspose.event import InternalWorkerMessage
 from dranspose.protocol import EventNumber, StreamName
-from dranspose.scheduling.instructions import EndAt, Fence, Hold, Poison
+from dranspose.scheduling.instructions import EndAt, Fence, Hold, Instruction, Poison, UseParameters
 from dranspose.scheduling.stimuli import Held, Missing
 from dranspose.sources.matching import FrameMatcher, MatchCounts, Matched
 from dranspose.sources.packet import Skipped
@@ -40,6 +51,7 @@ class _Scan:
     forwarding: Forwarding
     matchers: dict[StreamName, FrameMatcher]
     sources: list[Source]
+    recording: Recording | None
 
 
 class Ingester(Node):
@@ -52,9 +64,13 @@ class Ingester(Node):
         bind: where workers connect to.
         folder: where captures of events that killed their workers are written to.
         keep_bytes: so much is kept, and little more; then sources are read only if the lowest event waits for them.
+        capture: where scans are recorded: a file ``NAME.cbors`` for all of them, or else the prefix of a file for each;
+            nowhere if it is empty.
+        backlog_bytes: so much of the recording may wait for the disk, and little more; then no source is read.
         on_change: as of `Node`.
 
     Attributes:
+        capture: may be changed at any time, for the scans that begin after that.
         url: where workers connect to.
         counts: what it has done in the scan in hand, or the last one.
     """
@@ -67,6 +83,8 @@ class Ingester(Node):
         bind: str = "tcp://127.0.0.1:*",
         folder: Path = Path(),
         keep_bytes: int = KEEP_BYTES,
+        capture: str = "",
+        backlog_bytes: int = BACKLOG_BYTES,
         on_change: Callable[[], None] | None = None,
     ) -> None:
         super().__init__(name, controller_url, on_change)
@@ -74,16 +92,25 @@ class Ingester(Node):
         self._sources = list(sources)
         self._folder = folder
         self._keep_bytes = keep_bytes
+        self.capture = capture
+        self._recorder = Recorder(self._wakeup.wake, backlog_bytes)
         self._router = bound(self._zmq, bind)
         self._poller.register(self._router, zmq.POLLIN)
         self.url = endpoint(self._router)
         self._polled: dict[zmq.Socket[bytes] | int, tuple[Source, Readable]] = {}
         self._workers: dict[str, Tags] = {}
+        self._values: Mapping[str, bytes] = {}  # of the latest parameters
+        self._versions: dict[int, Mapping[str, bytes]] = {}  # of those that events of the scan in hand may have
         self._scan: _Scan | None = None
         self._matched: dict[str, MatchCounts] = {}
         self._meter = Meter(time.monotonic())
         streams = tuple(stream for source in sources for stream in source.streams)
         self._join(IngesterHello(name, self.url, streams))
+
+    @property
+    def recording(self) -> RecordingStatus:
+        """How the recording of the scan in hand stands, or that of the last one; for any thread."""
+        return self._recorder.status
 
     def _turn(self) -> None:
         self._watch_sources()
@@ -104,7 +131,7 @@ class Ingester(Node):
         counts = replace(self.counts)
         rates = self._meter.rates(now, counts.packets, counts.bytes, counts.forwarded, counts.forwarded_bytes)
         kept, lag = (0, 0) if scan is None else (scan.forwarding.kept_bytes, scan.forwarding.lag)
-        return IngesterStatistics(self._latest_scan, counts, self._matched, kept, lag, *rates)
+        return IngesterStatistics(self._latest_scan, counts, self._matched, kept, lag, self.recording, *rates)
 
     def _count(self, scan: _Scan) -> None:
         self.counts.bytes = scan.forwarding.taken_bytes
@@ -112,10 +139,14 @@ class Ingester(Node):
 
     def _close(self) -> None:
         self._end()
+        self._recorder.close()
 
     # The controller
 
     def _begin(self, scan: bytes, arm: Arm) -> str:
+        self._versions = {version: values for version, values in self._versions.items() if version >= arm.version}
+        if self.capture and arm.version not in self._versions:
+            return f"{self.name} has not got version {arm.version} of the parameters, and cannot record them"
         opened = []
         try:
             trigger_map = TriggerMap.from_message(arm.trigger_map)
@@ -138,7 +169,13 @@ class Ingester(Node):
         forwarding = Forwarding(trigger_map, matchers, arm.version)
         for worker, tags in self._workers.items():
             forwarding.meet(worker, tags)
-        self._scan = _Scan(scan, forwarding, matchers, sources)
+        recording = None
+        if self.capture:
+            path = capture_of(self.capture, self.name, scan)
+            recording = Recording(self._recorder, path, scan, trigger_map, matchers, self._versions[arm.version])
+        else:
+            self._recorder.begin(None)
+        self._scan = _Scan(scan, forwarding, matchers, sources, recording)
         self.counts = IngesterCounts()
         self._meter = Meter(time.monotonic())
         return ""
@@ -150,16 +187,26 @@ class Ingester(Node):
         self._watch_sources()
         for source in scan.sources if scan else ():
             source.close()
+        if scan is not None and scan.recording:
+            scan.recording.end()
 
     def _obey(self, message: Message) -> None:
-        scan = self._scan
-        if scan is None:
-            return
-        scan.forwarding.handle(message)
-        match message:
+        if isinstance(message, Parameters):
+            self._values = {**self._values, **{name: data for name, (_, data) in message.changed.items()}}
+            self._versions[message.version] = self._values
+        elif self._scan is not None:
+            self._carry_out(self._scan, message)
+
+    def _carry_out(self, scan: _Scan, instruction: Instruction) -> None:
+        scan.forwarding.handle(instruction)
+        match instruction:
             case Hold(hold):
                 self._send(Held(self.identity, hold, scan.forwarding.next_event), scan.id)
-            case EndAt():
+            case UseParameters(version, event) if scan.recording:
+                scan.recording.use_parameters(event, self._versions[version])
+            case EndAt(event):
+                if scan.recording:
+                    scan.recording.end_at(event)
                 for stream, matcher in scan.matchers.items():
                     self._take(scan, stream, matcher.stop())
             case Poison(event):
@@ -172,24 +219,22 @@ class Ingester(Node):
         if not frames:
             return
         path = self._folder / f"{self.name.replace('/', '_')}-{scan.id.hex()}-poisoned.cbors"
-        try:
-            with CaptureWriter(path) as capture:
-                capture.write(InternalWorkerMessage(EventNumber(event), frames, datetime.now(UTC)))
-        except OSError as error:
-            logger.error("event %d killed its workers, and its frames cannot be written: %s", event, error)
-        else:
-            self.counts.poisoned += 1
-            logger.warning("event %d killed its workers: its frames are in %s", event, path.absolute())
+        message = InternalWorkerMessage(EventNumber(event), frames, datetime.now(UTC))
+        self._recorder.do(partial(write_poisoned, path, message))
+        self.counts.poisoned += 1
 
     # The sources
 
     def _watch_sources(self) -> None:
-        """Poll the sources of the scan in hand, or while too much is kept only those that events wait for."""
+        """Poll the sources of the scan in hand: while too much is kept only those that events wait for.
+
+        While too much waits for the disk, none.
+        """
         polled: dict[zmq.Socket[bytes] | int, tuple[Source, Readable]] = {}
-        if self._scan is not None:
+        if self._scan is not None and not self._recorder.is_full:
             sources = self._scan.sources
             if self._is_full(self._scan):
-                wanted = set(self._scan.forwarding.most_wanted())
+                wanted = set(self._wanted(self._scan))
                 sources = [source for source in sources if not wanted.isdisjoint(source.streams)]
             for source in sources:
                 for readable in source.sockets:
@@ -202,7 +247,16 @@ class Ingester(Node):
         self._polled = polled
 
     def _is_full(self, scan: _Scan) -> bool:
-        return scan.forwarding.kept_bytes >= self._keep_bytes
+        return scan.forwarding.kept_bytes >= self._keep_bytes or self._is_held_full(scan)
+
+    def _is_held_full(self, scan: _Scan) -> bool:
+        return scan.recording is not None and scan.recording.held_bytes >= self._keep_bytes
+
+    def _wanted(self, scan: _Scan) -> Collection[StreamName]:
+        """Return the streams to read while too much is kept."""
+        if scan.recording and self._is_held_full(scan) and (awaited := scan.recording.awaited()):
+            return awaited
+        return scan.forwarding.most_wanted()
 
     def _take_in(self, readable: Iterable[object]) -> None:
         scan = self._scan
@@ -222,6 +276,8 @@ class Ingester(Node):
                     counts.unwanted += 1
 
     def _take(self, scan: _Scan, stream: StreamName, matched: Matched) -> None:
+        if scan.recording:
+            scan.recording.take(stream, matched)
         for event, data in matched.frames:
             scan.forwarding.take(stream, event, data)
         if matched.missing and (missing := scan.forwarding.lose(stream, tuple(matched.missing))):
@@ -264,3 +320,5 @@ class Ingester(Node):
                 self.counts.messages += 1
                 self.counts.forwarded += len(shares)
                 self.counts.forwarded_bytes += sum(map(len, parts))
+        if scan.recording:
+            scan.recording.forwarded(scan.forwarding.next_event)

@@ -77,7 +77,7 @@ class Peers:
 
 @dataclass(frozen=True, slots=True)
 class Parameters:
-    """To workers and the reducer: a version of the parameters; comes before anything that names the version.
+    """To all: a version of the parameters; comes before anything that names the version.
 
     ``changed``: what differs from the version that came before, and all in the first one: type and data by name. The
     type is empty if no class describes the parameter.
@@ -155,7 +155,8 @@ _CLASSES = {
 _RECORDS = {
     record.__name__: record
     for record in (
-        statistics.IngesterCounts, statistics.WorkerCounts, statistics.ReducerCounts, statistics.TimeShares, MatchCounts
+        statistics.IngesterCounts, statistics.WorkerCounts, statistics.ReducerCounts, statistics.TimeShares,
+        statistics.RecordingStatus, MatchCounts,
     )
 }  # fmt: skip
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
-from enum import IntEnum
+from enum import Enum, IntEnum
 
 from dranspose.sources.matching import MatchCounts
 
@@ -29,7 +29,7 @@ class IngesterCounts:
         forwarded_bytes: how many bytes these had, with all that goes with them.
         messages: in how many messages.
         undeliverable: how many shares were for workers that were gone.
-        poisoned: how many events were written to a capture.
+        poisoned: how many events went to a capture because they killed their workers.
     """
 
     packets: int = 0
@@ -110,6 +110,47 @@ class TimeShares:
     sending: float = 0.0
 
 
+class RecordingState(Enum):
+    """How the recording of a scan stands."""
+
+    OFF = "the scan is not recorded"
+    RECORDING = "the scan is being recorded"
+    DONE = "the scan was recorded"
+    FAILED = "not all could be recorded"
+
+
+@dataclass(frozen=True, slots=True)
+class RecordingStatus:
+    """How the recording of the scan in hand stands, or that of the last one.
+
+    Attributes:
+        path: of the capture; empty if the scan is not recorded.
+        is_open: whether there is more to come.
+        events: how many of the scan are in the capture.
+        size: of the capture, in bytes.
+        lost: how many events are not in it because it could not be written.
+        backlog: how many bytes wait to be written.
+        error: the latest reason why something could not be written.
+    """
+
+    path: str = ""
+    is_open: bool = False
+    events: int = 0
+    size: int = 0
+    lost: int = 0
+    backlog: int = 0
+    error: str = ""
+
+    @property
+    def state(self) -> RecordingState:
+        """How it stands."""
+        if self.error:
+            return RecordingState.FAILED
+        if self.is_open:
+            return RecordingState.RECORDING
+        return RecordingState.DONE if self.path else RecordingState.OFF
+
+
 @dataclass(frozen=True, slots=True)
 class IngesterStatistics:
     """How an ingester stands.
@@ -120,6 +161,7 @@ class IngesterStatistics:
         streams: what became of the packets of each stream.
         kept_bytes: of frames whose events are not complete.
         lag: how many events there are from the lowest that is not complete to the highest that has come.
+        recording: how the recording stands.
         packet_rate, byte_rate: taken in, in 1/s and B/s.
         forwarded_rate, forwarded_byte_rate: shares and bytes sent to workers, in 1/s and B/s.
     """
@@ -129,6 +171,7 @@ class IngesterStatistics:
     streams: dict[str, MatchCounts]
     kept_bytes: int
     lag: int
+    recording: RecordingStatus
     packet_rate: float
     byte_rate: float
     forwarded_rate: float

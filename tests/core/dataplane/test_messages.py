@@ -22,6 +22,7 @@ from dranspose.dataplane.messages import (
 from dranspose.dataplane.statistics import (
     IngesterCounts,
     IngesterStatistics,
+    RecordingStatus,
     ReducerCounts,
     ReducerStatistics,
     TimeShares,
@@ -57,7 +58,16 @@ SCAN = bytes(range(16))
         Parameters(3, {"poni": ("binary", b"\x00\xff")}),
         Welcome("no"),
         IngesterStatistics(
-            b"", IngesterCounts(packets=3), {"xrd": MatchCounts(delivered=2)}, 10, 1, 0.5, 1.0, 0.0, 0.0
+            b"",
+            IngesterCounts(packets=3),
+            {"xrd": MatchCounts(delivered=2)},
+            10,
+            1,
+            RecordingStatus("a.cbors", is_open=True, events=3),
+            0.5,
+            1.0,
+            0.0,
+            0.0,
         ),
         WorkerStatistics(SCAN, WorkerCounts(results=1), TimeShares(0.5, 0.5), 2, 1.5, 3.0, 0.0, 0.01),
         ReducerStatistics(SCAN, ReducerCounts(twice=1), TimeShares(), 0, 0.0, 0.0),
