@@ -1,0 +1,200 @@
+"""What the four devices have in common: a node in a thread, and one other thread that tells Tango of it."""
+
+from __future__ import annotations
+
+import functools
+import logging
+import threading
+import time
+from abc import abstractmethod
+from collections.abc import Callable
+from typing import Any, NoReturn
+
+import numpy as np
+import tango
+from tango import DevState
+from tango.server import Device, attribute, command
+from tango.utils import PyTangoThread
+
+from dranspose_tango.device_log import DeviceLog
+from dranspose_tango.node_thread import Node, NodeThread
+
+logger = logging.getLogger(__name__)
+
+PUSH_INTERVAL = 0.1  # seconds between two rounds of events, at least
+ROUNDS_SHARE = 0.1  # of its time that the reporting thread spends on rounds, at most
+LOOK_INTERVAL = 1.0  # seconds after which it looks even if nothing was said to have changed
+PATIENCE = 2.0  # seconds to wait for user code when a device ends
+
+Condition = tuple[DevState, str]
+"""The state of a device, and a sentence that says why."""
+
+reading = functools.partial(attribute, change_event_implemented=True, change_event_detect=False)
+"""An attribute to read only, whose change events the device pushes by itself."""
+
+
+def refuse(reason: str, description: str, origin: str) -> NoReturn:
+    """Raise the DevFailed with which a command or a write is refused; the description says what to do."""
+    tango.Except.throw_exception(reason, description, origin)
+    raise AssertionError  # never reached; tells the type checker so
+
+
+class NodeDevice(Device):
+    """A device around a node.
+
+    The node runs in a thread of its own and calls `wake` when something has changed. Then the reporting thread, and no
+    other, compares the values of all `reading` attributes with those of the round before, and pushes what differs.
+    """
+
+    def init_device(self) -> None:
+        """Start the node; what is wrong with the properties shows in the state."""
+        self._log = DeviceLog()
+        logging.getLogger().addHandler(self._log)
+        self._thread: NodeThread | None = None
+        self._misconfigured = ""
+        self._pushed: dict[str, Any] = {}
+        self._readings = _readings(type(self))
+        self._changed = threading.Event()
+        self._over = threading.Event()
+        for name in ("State", "Status"):
+            self.set_change_event(name, True, False)
+        try:
+            super().init_device()
+        except Exception as error:  # noqa: BLE001 - a server whose init_device raises does not start
+            self._misconfigured = f"the properties cannot be read: {error}"
+        else:
+            self.start_node()
+        self._reporter = PyTangoThread(target=self._report, name=f"{self.get_name()} reports", daemon=True)
+        self._reporter.start()
+
+    def delete_device(self) -> None:
+        """End the node and both threads; user code that does not return is left behind."""
+        self._over.set()
+        self._changed.set()
+        if self._thread is not None:
+            self._thread.stop()
+        with tango.AutoTangoAllowThreads(self):  # the reporting thread may wait for the device's monitor
+            self._reporter.join()
+            if self._thread is not None:
+                self._thread.join(PATIENCE)
+        logging.getLogger().removeHandler(self._log)
+
+    # What the devices differ in
+
+    @abstractmethod
+    def make_node(self) -> Node:
+        """Return a node made of the properties; in its own thread; raises ControllerAwayError, or what is wrong."""
+
+    @abstractmethod
+    def node_condition(self, node: Any) -> Condition:
+        """Return the state that follows from the node's latest snapshot."""
+
+    def report_more(self) -> None:
+        """Do what else is to be done in a round of the reporting thread."""
+
+    # The node
+
+    @property
+    def node(self) -> Any:
+        """The node, None while there is none."""
+        return None if self._thread is None else self._thread.node
+
+    def start_node(self) -> None:
+        """Start a new node, as soon as the one before has ended."""
+        before = self._thread
+        if before is not None:
+            before.stop()
+        self._thread = NodeThread(self.get_name(), self._log, self.make_node, self.wake, before)
+        self._thread.start()
+
+    def wake(self) -> None:
+        """Let the reporting thread look what has changed; from any thread."""
+        self._changed.set()
+
+    def condition(self) -> Condition:
+        """Return the state and the status at this moment."""
+        thread = self._thread
+        if thread is None:
+            return DevState.FAULT, f"{self._misconfigured}; correct them, then Init"
+        if thread.problem:
+            return DevState.FAULT, f"{thread.problem}; then Reset"
+        if thread.node is None:
+            return (DevState.UNKNOWN, thread.absence) if thread.absence else (DevState.INIT, "starting")
+        return self.node_condition(thread.node)
+
+    def dev_state(self) -> DevState:
+        """Return the state at this moment, for those who poll."""
+        self.set_state(self.condition()[0])
+        return self.get_state()
+
+    def dev_status(self) -> str:
+        """Return why the state is what it is."""
+        self.set_status(self.condition()[1])
+        status: str = self.get_status()
+        return status
+
+    # The reporting thread
+
+    def _report(self) -> None:
+        while not self._over.is_set():
+            self._changed.wait(LOOK_INTERVAL)
+            self._changed.clear()
+            began = time.monotonic()
+            self._log.forward(self.get_logger())
+            self._push_condition()
+            for name, read in self._readings.items():
+                self.push(name, read(self))
+            self.report_more()
+            self._over.wait(max(PUSH_INTERVAL, (time.monotonic() - began) / ROUNDS_SHARE))
+
+    def _push_condition(self) -> None:
+        state, status = self.condition()
+        self.set_state(state)
+        self.set_status(status)
+        for name, value in (("State", state), ("Status", status)):
+            if self._pushed.get(name) != value and not self._over.is_set():
+                self._pushed[name] = value
+                self._guarded_push(name)
+
+    def push(self, name: str, value: Any) -> None:
+        """Push an event with the value of an attribute, if it is another than before; in the reporting thread."""
+        if self._over.is_set() or (name in self._pushed and _equal(self._pushed[name], value)):
+            return
+        self._pushed[name] = value
+        self._guarded_push(name, value)
+
+    def _guarded_push(self, *what: Any) -> None:
+        try:
+            self.push_change_event(*what)
+        except tango.DevFailed as error:  # the device has been busy for 3 s: the next change will tell
+            logger.warning("%s pushed no event of %s: %s", self.get_name(), what[0], error.args[0].desc)
+
+    # What all have
+
+    @reading(dtype=str, label="last error", doc="The latest error in this device, with its traceback.")
+    def lastError(self) -> str:
+        return self._log.errors[-1] if self._log.errors else ""
+
+    @command(doc_out="")
+    def Reset(self) -> None:
+        """Forget the errors; start the node anew if it has failed, or has not found its controller."""
+        self._log.errors.clear()
+        if self._thread is None or self._thread.problem or self._thread.node is None:
+            self.start_node()
+        self.wake()
+
+
+def _readings(kind: type) -> dict[str, Callable[[Any], Any]]:
+    """Return how to read the attributes that a class of devices has for reading only, by their names."""
+    return {
+        value.attr_name: value.fget
+        for base in reversed(kind.__mro__)
+        for value in vars(base).values()
+        if isinstance(value, attribute) and value.attr_write is tango.AttrWriteType.READ
+    }
+
+
+def _equal(one: Any, other: Any) -> bool:
+    if isinstance(one, np.ndarray) or isinstance(other, np.ndarray):
+        return np.array_equal(one, other)
+    return bool(one == other)
