@@ -2,18 +2,51 @@
 
 from __future__ import annotations
 
-from tango import DevState
-from tango.server import device_property
+import json
+import logging
+import time
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any, TypeVar
+from uuid import UUID
 
-from dranspose.dataplane.controller import Controller, Phase
-from dranspose.parameters import ParameterStore
-from dranspose_tango.node_device import Condition, NodeDevice, reading
+from tango import CmdArgType, DevFailed, DeviceProxy, DevState, DispLevel
+from tango.server import command, device_property
+from tango.utils import PyTangoThread
+
+from dranspose.dataplane.controller import Controller, Phase, Refused, Status
+from dranspose.dataplane.messages import NO_SCAN
+from dranspose.parameters import BinaryParameter, ParameterError
+from dranspose.protocol import ParameterName
+from dranspose.scheduling.instructions import Report
+from dranspose.scheduling.stimuli import Ranges
+from dranspose.triggermap import TriggerMap, TriggerMapError
+from dranspose_tango.attributes import Definition, DynamicAttributes
+from dranspose_tango.device_log import REMEMBERED_ERRORS
+from dranspose_tango.node_device import Condition, NodeDevice, reading, refuse
+from dranspose_tango.parameter_memory import ParameterMemory, default_folder
+from dranspose_tango.uploads import UploadError, read_upload
+
+logger = logging.getLogger(__name__)
+
+T = TypeVar("T")
 
 STATES = {Phase.STANDBY: DevState.STANDBY, Phase.ARMING: DevState.MOVING, Phase.RUNNING: DevState.RUNNING}
+FILE_SUFFIX = "File"
+MANY = 2**16
+RATE_INTERVAL = 1.0  # seconds
+LIVE_EVENTS = 2**40
+"""So many events a live view can have: more than it ever will."""
+
+NOTHING = Report(0, 0, 0, (), 0, 0, (), 0, (), 0, 0, ())
 
 
 class DransposeController(NodeDevice):
-    """Deals the events of a scan out to workers, and holds the parameters of the analysis."""
+    """Deals the events of a scan out to workers, holds the parameters of the analysis, and shows how it goes.
+
+    STANDBY: ready for a scan. MOVING: the nodes are being armed. RUNNING: in a scan. ALARM: ready, but events of the
+    last scan failed or were lost. FAULT: the last scan could not go on.
+    """
 
     BindInterface = device_property(
         dtype=str, default_value="127.0.0.1", doc="Address of the network interface on which the nodes connect."
@@ -27,23 +60,417 @@ class DransposeController(NodeDevice):
     UploadDirectories = device_property(
         dtype=[str],
         default_value=[],
-        doc="Folders on the controller's host below which the paths written to <parameter>File have to be.",
+        doc="Folders on the controller's host: paths written to <parameter>File have to be below one of them.",
     )
     Detectors = device_property(
         dtype=[str],
         default_value=[],
-        doc="Detector devices that the command Live starts, each as stream=device.",
+        doc="Detector devices whose command Live is called for a live view, each as stream=device.",
     )
 
+    # The node
+
+    def init_device(self) -> None:
+        """Start the node, with the parameters that are remembered."""
+        self._trigger_map = ""
+        self._acknowledged = NO_SCAN
+        self._live_scan = NO_SCAN
+        self._not_live: set[str] = set()
+        self._files: dict[str, str] = {}
+        self._rate = EventRate()
+        self._parameter_attributes = DynamicAttributes(self, self._read_parameter, self._write_parameter)
+        self._live_attributes = DynamicAttributes(self, self._read_live, self._write_live)
+        super().init_device()
+
     def make_node(self) -> Controller:
-        """Return the controller; raises zmq.ZMQError."""
-        return Controller(ParameterStore({}, {}), f"tcp://{self.BindInterface}:{self.Port or '*'}")
+        """Return the controller; raises zmq.ZMQError, ParameterError."""
+        self._memory = ParameterMemory(Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name()))
+        return Controller(self._memory.values(), f"tcp://{self.BindInterface}:{self.Port or '*'}")
 
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""
-        phase = node.status.phase
-        return STATES[phase], phase.value
+        status, report = node.status, self._scan_report
+        if status.phase is not Phase.STANDBY:
+            return STATES[status.phase], _scan_in_words(status, report)
+        if status.scan == self._acknowledged:
+            return DevState.STANDBY, "ready for a scan"
+        if status.failed:
+            return DevState.FAULT, f"the last scan failed: {status.failed}; the next one may begin, or Reset"
+        if problems := _problems(report):
+            return DevState.ALARM, f"ready for a scan; of the last one {problems}"
+        return DevState.STANDBY, f"ready for a scan; {_scan_in_words(status, report)}"
 
-    @reading(dtype=str, label="control endpoint", doc="Where the nodes connect to.")
+    @property
+    def _status(self) -> Status | None:
+        return None if self.node is None else self.node.status
+
+    @property
+    def _scan_report(self) -> Report:
+        status = self._status
+        return NOTHING if status is None or status.report is None else status.report
+
+    def _commanded(self, origin: str, action: Callable[[Controller], T]) -> T:
+        """Return what a command of the node does; what it refuses is a DevFailed."""
+        state, status = self.condition()
+        if self.node is None or (self._thread is not None and self._thread.problem):
+            refuse("OPERATION_NOT_ALLOWED", f"the controller is in state {state}: {status}", origin)
+        try:
+            result = action(self.node)
+        except Refused as error:
+            refuse("OPERATION_NOT_ALLOWED", str(error), origin)
+        except TriggerMapError as error:
+            refuse("TRIGGER_MAP_INVALID", str(error), origin)
+        except ParameterError as error:
+            refuse("PARAMETER_INVALID", str(error), origin)
+        self.wake()
+        return result
+
+    # Scans
+
+    @command(
+        dtype_in=str,
+        doc_in='the trigger map as JSON: parts, a uniform one, or {"streams": [...], "scan": {"nb_points": N}}',
+        dtype_out=str,
+        doc_out="the id of the scan",
+    )
+    def Arm(self, trigger_map: str) -> str:
+        """Begin a scan: it runs when State is RUNNING. A scan that is being armed is given up for it."""
+        try:
+            document = json.loads(trigger_map)
+        except ValueError as error:
+            refuse("TRIGGER_MAP_INVALID", f"the trigger map is no JSON: {error}", "DransposeController::Arm")
+        return self._arm(document, "DransposeController::Arm")
+
+    @command(dtype_out=str, doc_out="the id of the scan")
+    def Live(self) -> str:
+        """Begin a scan without end of the streams whose live switch is on, and start their detectors; Stop ends it."""
+        origin = "DransposeController::Live"
+        chosen = [stream for stream in self._streams if stream not in self._not_live]
+        if not chosen:
+            refuse("OPERATION_NOT_ALLOWED", "no stream is chosen: switch one of the live attributes on", origin)
+        scan = self._arm({"streams": chosen, "scan": {"nb_points": LIVE_EVENTS}}, origin)
+        self._live_scan = UUID(scan).bytes
+        return scan
+
+    def _arm(self, document: Any, origin: str) -> str:
+        scan = self._commanded(origin, lambda node: node.arm(TriggerMap.from_json(document)))
+        self._trigger_map = json.dumps(document)
+        return str(UUID(bytes=scan))
+
+    @command
+    def Stop(self) -> None:
+        """End the scan early: what has been begun is finished. Nothing happens if there is none."""
+        self._commanded("DransposeController::Stop", Controller.stop_scan)
+
+    @command
+    def Abort(self) -> None:
+        """End the scan at once: what has been begun is dropped. Nothing happens if there is none."""
+        self._commanded("DransposeController::Abort", Controller.abort)
+
+    @command
+    def Reset(self) -> None:
+        """Forget the errors of the last scan."""
+        if (status := self._status) is not None:
+            self._acknowledged = status.scan
+        super().Reset()
+
+    @command(
+        dtype_in="uint64",
+        doc_in="the number of an event of the scan in hand",
+        dtype_out=[str],
+        doc_out="what happened to it, in sentences",
+        display_level=DispLevel.EXPERT,
+    )
+    def EventStory(self, event: int) -> list[str]:
+        """Tell what happened to an event: who got it, who finished it, what it waits for."""
+        return self._commanded("DransposeController::EventStory", lambda node: node.story(event))
+
+    @reading(dtype=str, label="scan", doc="The id of the scan in hand, or of the last one.")
+    def scanId(self) -> str:
+        status = self._status
+        return "" if status is None or status.scan == NO_SCAN else str(UUID(bytes=status.scan))
+
+    @reading(dtype=str, label="trigger map", doc="The trigger map that was armed last, as JSON.")
+    def triggerMap(self) -> str:
+        return self._trigger_map
+
+    @reading(
+        dtype="uint64", label="total events", doc="How many events the scan has; equals completedEvents at its end."
+    )
+    def totalEvents(self) -> int:
+        return self._scan_report.events
+
+    @reading(dtype="uint64", label="completed events", doc="How many events were processed and their results reduced.")
+    def completedEvents(self) -> int:
+        return self._scan_report.completed
+
+    @reading(dtype="uint64", label="failed events", doc="How often the Worker class raised.", max_warning=1)
+    def failedEvents(self) -> int:
+        return self._scan_report.failed
+
+    @reading(
+        dtype="uint64",
+        label="redispatched events",
+        doc="How many events were given to another worker: theirs was lost.",
+    )
+    def redispatchedEvents(self) -> int:
+        return self._scan_report.redispatched
+
+    @reading(dtype="uint64", label="empty events", doc="How many events have no frame at all, for all were lost.")
+    def emptyEvents(self) -> int:
+        return self._scan_report.missing
+
+    @reading(dtype="uint64", label="poisoned events", doc="How many events were set aside because they killed workers.")
+    def poisonedEvents(self) -> int:
+        return _count(self._scan_report.poisoned)
+
+    @reading(
+        dtype=float,
+        label="progress",
+        unit="%",
+        min_value=0,
+        max_value=100,
+        format="%5.1f",
+        doc="Which part of the events is complete, or was left out because the scan was stopped.",
+    )
+    def progress(self) -> float:
+        report = self._scan_report
+        return 100 * (report.completed + report.skipped) / report.events if report.events else 0.0
+
+    @reading(
+        dtype=float, label="event rate", unit="1/s", format="%8.1f", doc="How many events are completed per second."
+    )
+    def eventRate(self) -> float:
+        return self._rate.latest
+
+    # The nodes
+
+    @reading(
+        dtype=str,
+        label="control endpoint",
+        display_level=DispLevel.EXPERT,
+        doc="Where the nodes connect to, as ZMQ URL.",
+    )
     def controlEndpoint(self) -> str:
         return "" if self.node is None else self.node.url
+
+    @reading(dtype=[str], max_dim_x=MANY, label="streams", doc="The streams of all ingesters that are there.")
+    def streams(self) -> list[str]:
+        return self._streams
+
+    @reading(dtype=[str], max_dim_x=MANY, label="ingesters", doc="The ingesters that are there.")
+    def ingesters(self) -> list[str]:
+        return [] if self._status is None else _names(self._status.ingesters)
+
+    @reading(dtype=[str], max_dim_x=MANY, label="workers", doc="The workers that are there.")
+    def workers(self) -> list[str]:
+        return [] if self._status is None else _names(self._status.workers)
+
+    @reading(dtype=str, label="reducer", doc="The reducer that is there.")
+    def reducer(self) -> str:
+        return "" if self._status is None else ", ".join(_names(self._status.reducers))
+
+    @reading(dtype=[str], max_dim_x=REMEMBERED_ERRORS, label="last errors", doc="Errors with tracebacks, newest last.")
+    def lastErrors(self) -> list[str]:
+        return list(self._log.errors)
+
+    # Parameters
+
+    @command(
+        dtype_in=[str], doc_in="name and value of a parameter, the value as text", dtype_out=str, doc_out="the new hash"
+    )
+    def SetParameter(self, name_and_value: Sequence[str]) -> str:
+        """Change a parameter, also one that no class describes; it takes effect from one event on for all workers."""
+        if len(name_and_value) != 2:
+            refuse(
+                "PARAMETER_INVALID",
+                f"SetParameter takes two texts, name and value, not {len(name_and_value)}",
+                "DransposeController::SetParameter",
+            )
+        name, value = name_and_value
+        return self._set_parameter(name, value.encode(), "DransposeController::SetParameter")
+
+    @command(
+        dtype_in="DevEncoded",
+        doc_in="name (the format) and content of a parameter",
+        dtype_out=str,
+        doc_out="the new hash",
+    )
+    def UploadParameter(self, name_and_content: tuple[str, bytes]) -> str:
+        """Change a parameter to the content of a file."""
+        name, content = name_and_content
+        return self._set_parameter(name, bytes(content), "DransposeController::UploadParameter")
+
+    @command(dtype_out=str, doc_out="a JSON list of objects with name, dtype, description and default")
+    def DescribeParameters(self) -> str:
+        """Tell which parameters the classes of the workers and the reducer describe."""
+        described = {} if self._status is None else self._status.descriptions
+        return json.dumps(
+            [
+                {
+                    "name": name,
+                    "dtype": parameter.dtype,
+                    "description": parameter.description,
+                    "default": None if isinstance(parameter, BinaryParameter) else parameter.default,
+                }
+                for name, parameter in sorted(described.items())
+            ]
+        )
+
+    @reading(dtype=str, label="parameters hash", doc="The SHA-256 of all parameters, as results carry it.")
+    def parametersHash(self) -> str:
+        return "" if self._status is None else self._status.parameters.hash
+
+    def _set_parameter(self, name: str, data: bytes, origin: str, file: str = "") -> str:
+        def change(node: Controller) -> str:
+            node.set_parameter(name, data)
+            return node.status.parameters.hash
+
+        hash_ = self._commanded(origin, change)
+        self._files[name] = file
+        try:
+            self._memory.remember(name, data)
+        except OSError as error:
+            refuse(
+                "PARAMETER_NOT_REMEMBERED", f"{name} is in force, but will be lost with the controller: {error}", origin
+            )
+        return hash_
+
+    def _read_parameter(self, attribute: str) -> Any:
+        status = self._status
+        if status is None:
+            refuse("OPERATION_NOT_ALLOWED", self.condition()[1], f"DransposeController::{attribute}")
+        if (parameter := status.parameters.values.get(ParameterName(attribute))) is None:
+            return self._files.get(attribute.removesuffix(FILE_SUFFIX), "")
+        if isinstance(status.descriptions.get(parameter.name), BinaryParameter):
+            return "binary", parameter.data
+        return parameter.value
+
+    def _write_parameter(self, attribute: str, value: Any) -> None:
+        origin = f"DransposeController::{attribute}"
+        described = {} if self._status is None else self._status.descriptions
+        if (description := described.get(ParameterName(attribute))) is None:
+            try:
+                content = read_upload(value, self.UploadDirectories)
+            except UploadError as error:
+                refuse("UPLOAD_REFUSED", str(error), origin)
+            self._set_parameter(attribute.removesuffix(FILE_SUFFIX), content, origin, file=value)
+        elif isinstance(description, BinaryParameter):
+            self._set_parameter(attribute, bytes(value[1]), origin)
+        else:
+            self._set_parameter(attribute, description.to_bytes(value), origin)
+
+    # Live views
+
+    @property
+    def _streams(self) -> list[str]:
+        return [] if self._status is None else list(self._status.streams)
+
+    def _read_live(self, attribute: str) -> bool:
+        return self._stream_of(attribute) not in self._not_live
+
+    def _write_live(self, attribute: str, value: bool) -> None:
+        (self._not_live.discard if value else self._not_live.add)(self._stream_of(attribute))
+        self.wake()
+
+    def _stream_of(self, attribute: str) -> str:
+        return next(stream for stream in self._streams if _live_name(stream) == attribute)
+
+    def _start_detectors(self, trigger_map: dict[str, Any]) -> None:
+        """Call Live of the detectors, which may take its time, in a thread of its own."""
+        devices = dict(entry.split("=", 1) for entry in self.Detectors)
+
+        def call() -> None:
+            for stream in trigger_map["streams"]:
+                if stream not in devices:
+                    continue
+                try:
+                    DeviceProxy(devices[stream]).command_inout("Live")
+                except DevFailed as error:
+                    logger.error(
+                        "detector %s of stream %s is not live: %s", devices[stream], stream, error.args[0].desc
+                    )
+
+        PyTangoThread(target=call, name=f"{self.get_name()} starts detectors", daemon=True).start()
+
+    # The reporting thread
+
+    def report_more(self) -> None:
+        """Have the attributes of parameters and streams that there are, and push what is new of them."""
+        status = self._status
+        if status is None:
+            return
+        self._rate.observe(status.scan, self._scan_report.completed, time.monotonic())
+        if self._live_scan == status.scan != NO_SCAN and status.phase is Phase.RUNNING:
+            self._live_scan = NO_SCAN
+            self._start_detectors(json.loads(self._trigger_map))
+        definitions = {}
+        for name, parameter in status.descriptions.items():
+            definitions[name] = Definition.of_parameter(parameter)
+            if isinstance(parameter, BinaryParameter):
+                definitions[name + FILE_SUFFIX] = _file_of(name)
+        self._parameter_attributes.follow(definitions)
+        self._parameter_attributes.push()
+        self._live_attributes.follow({_live_name(stream): _live_switch(stream) for stream in self._streams})
+        self._live_attributes.push()
+
+
+class EventRate:
+    """How many events are completed per second, over the last second or so."""
+
+    def __init__(self) -> None:
+        self.latest = 0.0
+        self._scan = NO_SCAN
+        self._completed, self._at = 0, 0.0
+
+    def observe(self, scan: bytes, completed: int, now: float) -> None:
+        """Take note of how many events of a scan are complete at a time (monotonic, in seconds)."""
+        if scan != self._scan:
+            self._scan, self._completed, self._at, self.latest = scan, 0, now, 0.0
+        elif now - self._at >= RATE_INTERVAL:
+            self.latest = (completed - self._completed) / (now - self._at)
+            self._completed, self._at = completed, now
+
+
+def _live_name(stream: str) -> str:
+    return f"live{stream[:1].upper()}{stream[1:]}"
+
+
+def _live_switch(stream: str) -> Definition:
+    doc = f"Whether the command Live shows the stream {stream}."
+    return Definition(_live_name(stream), CmdArgType.DevBoolean, label=f"live {stream}", doc=doc)
+
+
+def _file_of(parameter: str) -> Definition:
+    doc = f"Path, on the controller's host, of the file whose content {parameter} is."
+    return Definition(parameter + FILE_SUFFIX, CmdArgType.DevString, label=f"file of {parameter}", doc=doc)
+
+
+def _names(identities: Sequence[str]) -> list[str]:
+    return sorted(identity.rpartition(":")[0] for identity in identities)
+
+
+def _count(ranges: Ranges) -> int:
+    return sum(last - first + 1 for first, last in ranges)
+
+
+def _problems(report: Report) -> str:
+    """Return in words what went wrong with events of a scan, nothing if nothing did."""
+    counts = {
+        "failed": report.failed,
+        "had no frame": report.missing,
+        "were set aside because they killed workers": _count(report.poisoned),
+        "were only in the memory of lost workers": _count(report.state_lost),
+    }
+    return ", ".join(f"{count} events {what}" for what, count in counts.items() if count)
+
+
+def _scan_in_words(status: Status, report: Report) -> str:
+    if status.scan == NO_SCAN:
+        return "no scan so far"
+    text = f"scan {UUID(bytes=status.scan)}: {report.completed} of {report.events} events are complete"
+    if problems := _problems(report):
+        text += f"; {problems}"
+    if status.unserved:
+        text += f"; waits for workers with the tags {' or '.join('+'.join(sorted(tags)) for tags in status.unserved)}"
+    return text

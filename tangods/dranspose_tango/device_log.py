@@ -66,7 +66,7 @@ class DeviceLog(logging.Handler):
             elif level >= logging.ERROR:
                 target.error(text)
             elif level >= logging.WARNING:
-                target.warn(text)  # noqa: G010 - Tango's own name for it
+                target.warn(text)
             elif level >= logging.INFO:
                 target.info(text)
             else:

@@ -156,12 +156,17 @@ class NodeDevice(Device):
                 self._pushed[name] = value
                 self._guarded_push(name)
 
-    def push(self, name: str, value: Any) -> None:
-        """Push an event with the value of an attribute, if it is another than before; in the reporting thread."""
+    def push(self, name: str, value: Any) -> bool:
+        """Push the value of an attribute if it is another than before, and return that; in the reporting thread."""
         if self._over.is_set() or (name in self._pushed and _equal(self._pushed[name], value)):
-            return
+            return False
         self._pushed[name] = value
         self._guarded_push(name, value)
+        return True
+
+    def forget(self, name: str) -> None:
+        """Take note that an attribute is no more."""
+        self._pushed.pop(name, None)
 
     def _guarded_push(self, *what: Any) -> None:
         try:

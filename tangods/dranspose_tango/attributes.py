@@ -1,0 +1,191 @@
+"""Attributes that come and go while a device runs: what an analysis describes as parameters, and what it publishes."""
+
+from __future__ import annotations
+
+import itertools
+import logging
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from tango import AttrDataFormat, AttrWriteType, AutoTangoMonitor, CmdArgType
+from tango.server import attribute
+
+from dranspose.parameters import Parameter
+from dranspose.publish.tree import Omissions, root
+from dranspose.publish.values import Array
+from dranspose_tango.node_device import NodeDevice
+
+logger = logging.getLogger(__name__)
+
+MAX_PUBLISHED = 200
+"""So many values of one `publish` are shown as attributes."""
+
+MAX_DIMENSION = 2**31 - 1
+FORMATS = (AttrDataFormat.SCALAR, AttrDataFormat.SPECTRUM, AttrDataFormat.IMAGE)
+
+PARAMETER_TYPES = {
+    "int": CmdArgType.DevLong64,
+    "float": CmdArgType.DevDouble,
+    "str": CmdArgType.DevString,
+    "bool": CmdArgType.DevBoolean,
+    "binary": CmdArgType.DevEncoded,
+}
+
+ARRAY_TYPES = {
+    "b1": (CmdArgType.DevBoolean, "?"),
+    "i1": (CmdArgType.DevShort, "i2"),
+    "i2": (CmdArgType.DevShort, "i2"),
+    "i4": (CmdArgType.DevLong, "i4"),
+    "i8": (CmdArgType.DevLong64, "i8"),
+    "u1": (CmdArgType.DevUChar, "u1"),
+    "u2": (CmdArgType.DevUShort, "u2"),
+    "u4": (CmdArgType.DevULong, "u4"),
+    "u8": (CmdArgType.DevULong64, "u8"),
+    "f2": (CmdArgType.DevFloat, "f4"),
+    "f4": (CmdArgType.DevFloat, "f4"),
+    "f8": (CmdArgType.DevDouble, "f8"),
+}
+"""The type of Tango for each of numpy's (kind and size in bytes), and of which numpy type its values are."""
+
+
+@dataclass(frozen=True, slots=True)
+class Definition:
+    """What a client can know of an attribute before it reads it."""
+
+    name: str
+    dtype: CmdArgType
+    rank: int = 0
+    label: str = ""
+    unit: str = ""
+    doc: str = ""
+
+    @classmethod
+    def of_parameter(cls, parameter: Parameter[Any]) -> Definition:
+        """Return the attribute that a parameter is written and read as."""
+        doc = parameter.description or f"Parameter {parameter.name} of the analysis."
+        return cls(parameter.name, PARAMETER_TYPES[parameter.dtype], label=parameter.name, doc=doc)
+
+
+class DynamicAttributes:
+    """The attributes of a device that follow what there is to show; only for the device's reporting thread.
+
+    Args:
+        device: whose they are.
+        read: gives the value of an attribute by its name.
+        write: takes a value that a client writes; without it they are for reading only.
+    """
+
+    def __init__(
+        self, device: NodeDevice, read: Callable[[str], Any], write: Callable[[str, Any], None] | None = None
+    ) -> None:
+        self._device = device
+        self._read = read
+        self._write = write
+        self._there: dict[str, Definition] = {}
+        self._refused: set[Definition] = set()
+
+    def follow(self, definitions: Mapping[str, Definition]) -> None:
+        """Have these attributes and no others; clients are told by an interface change event."""
+        for name in [name for name, known in self._there.items() if definitions.get(name) != known]:
+            self._device.remove_attribute(name)
+            self._device.forget(name)
+            del self._there[name]
+        for name, definition in definitions.items():
+            if name not in self._there and definition not in self._refused:
+                self._add(definition)
+
+    def push(self) -> None:
+        """Push events of what has changed, which then is what clients see as written last."""
+        for name, definition in self._there.items():
+            if definition.dtype is CmdArgType.DevEncoded:  # may be too large to be sent to whoever listens
+                continue
+            value = self._read(name)
+            if self._device.push(name, value) and self._write is not None:
+                with AutoTangoMonitor(self._device):
+                    self._device.get_device_attr().get_w_attr_by_name(name).set_write_value(value)
+
+    def _add(self, definition: Definition) -> None:
+        attributes = self._device.get_device_attr()
+        taken = {attributes.get_attr_by_ind(i).get_name().lower() for i in range(attributes.get_attr_nb())}
+        if definition.name.lower() in taken or not re.fullmatch(r"\w[\w.-]*", definition.name):
+            self._refused.add(definition)
+            logger.error("%r is no attribute: Tango or the device has another use for the name", definition.name)
+            return
+        self._device.add_attribute(
+            attribute(
+                name=definition.name,
+                dtype=definition.dtype,
+                dformat=FORMATS[definition.rank],
+                max_dim_x=MAX_DIMENSION if definition.rank else 1,
+                max_dim_y=MAX_DIMENSION if definition.rank == 2 else 0,
+                label=definition.label or definition.name,
+                unit=definition.unit,
+                doc=definition.doc,
+                access=AttrWriteType.READ if self._write is None else AttrWriteType.READ_WRITE,
+                fget=self._read_attribute,
+                fset=self._write_attribute,
+                change_event_implemented=definition.dtype is not CmdArgType.DevEncoded,
+                change_event_detect=False,
+            )
+        )
+        self._there[definition.name] = definition
+
+    def _read_attribute(self, attr: Any) -> Any:
+        return self._read(attr.get_name())
+
+    def _write_attribute(self, attr: Any) -> None:
+        if self._write is not None:
+            self._write(attr.get_name(), attr.get_write_value())
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """A published value as an attribute: `value` is a copy, which nobody changes."""
+
+    definition: Definition
+    value: Any
+
+
+def published(publish: Mapping[Any, Any], omissions: Omissions) -> dict[str, Published]:
+    """Return what of a published tree Tango has a type for: scalars, spectra, images and lists of text.
+
+    A value's attribute is named by its path: ``map/x`` is ``map_x``. The HDF5 attributes ``units``, ``long_name`` and
+    ``description`` of a dataset are unit, label and doc.
+    """
+    found: dict[str, Published] = {}
+    datasets = (node for node in root(publish, omissions).walk() if not node.is_group and node.has_array())
+    for node in itertools.islice(datasets, MAX_PUBLISHED):
+        array = node.array()
+        if array is None or (typed := _typed(array)) is None:
+            continue
+        dtype, value = typed
+        name = re.sub(r"[^\w.-]+", "_", node.path.strip("/"))
+        if name in found:
+            omissions.add(node.path, f"another value is shown as attribute {name}")
+            continue
+        described = {key: str(text) for key, text in node.attributes().items()}
+        definition = Definition(
+            name,
+            dtype,
+            array.ndim,
+            described.get("long_name", node.path),
+            described.get("units", ""),
+            described.get("description", f"What the analysis publishes as {node.path}."),
+        )
+        found[name] = Published(definition, value)
+    if next(datasets, None) is not None:
+        omissions.add("the rest", f"only {MAX_PUBLISHED} values are shown as attributes: all are to be had over HTTP")
+    return found
+
+
+def _typed(array: Array) -> tuple[CmdArgType, Any] | None:
+    if array.ndim < 2 and array.dtype.kind == "O":
+        return CmdArgType.DevString, array.tolist()
+    known = ARRAY_TYPES.get(array.dtype.str[1:])
+    if known is None or array.ndim > 2:
+        return None
+    dtype, kind = known
+    return dtype, array.item() if array.ndim == 0 else np.array(array, kind, order="C")

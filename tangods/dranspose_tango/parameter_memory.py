@@ -1,0 +1,50 @@
+"""Values of parameters in a folder, one file for each, so that they outlive the controller and the Tango database."""
+
+from __future__ import annotations
+
+import logging
+import os
+from pathlib import Path
+from urllib.parse import quote, unquote
+
+from dranspose.protocol import ParameterName
+
+logger = logging.getLogger(__name__)
+
+UNFINISHED = ".unfinished"
+
+
+def default_folder(device: str) -> Path:
+    """Return the folder of a device below the user's state directory (XDG Base Directory Specification 0.8)."""
+    state = os.environ.get("XDG_STATE_HOME") or Path.home() / ".local" / "state"
+    return Path(state, "dranspose", "parameters", device)
+
+
+class ParameterMemory:
+    """The values in one folder, which is made when there is something to remember.
+
+    The file of a value holds its bytes and nothing else; its name is that of the parameter, percent-encoded.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def values(self) -> dict[ParameterName, bytes]:
+        """Return what is remembered; a file that cannot be read is left out, and said."""
+        found = {}
+        for path in sorted(self._folder.glob("*")) if self._folder.is_dir() else ():
+            if path.suffix == UNFINISHED:
+                continue
+            try:
+                found[ParameterName(unquote(path.name))] = path.read_bytes()
+            except OSError as error:
+                logger.error("the remembered value of a parameter is left out: %s", error)
+        return found
+
+    def remember(self, name: str, data: bytes) -> None:
+        """Replace the value of a parameter, whole or not at all; raises OSError."""
+        self._folder.mkdir(parents=True, exist_ok=True)
+        path = self._folder / quote(name, safe=" ")
+        unfinished = path.with_name(path.name + UNFINISHED)
+        unfinished.write_bytes(data)
+        unfinished.replace(path)
