@@ -127,16 +127,15 @@ class DynamicAttributes:
                 access=AttrWriteType.READ if self._write is None else AttrWriteType.READ_WRITE,
                 fget=self._read_attribute,
                 fset=self._write_attribute,
-                change_event_implemented=definition.dtype is not CmdArgType.DevEncoded,
-                change_event_detect=False,
             )
         )
+        self._device.set_change_event(definition.name, definition.dtype is not CmdArgType.DevEncoded, False)
         self._there[definition.name] = definition
 
-    def _read_attribute(self, attr: Any) -> Any:
+    def _read_attribute(self, _device: NodeDevice, attr: Any) -> Any:
         return self._read(attr.get_name())
 
-    def _write_attribute(self, attr: Any) -> None:
+    def _write_attribute(self, _device: NodeDevice, attr: Any) -> None:
         if self._write is not None:
             self._write(attr.get_name(), attr.get_write_value())
 

@@ -14,7 +14,7 @@ from tango import CmdArgType, DevFailed, DeviceProxy, DevState, DispLevel
 from tango.server import command, device_property
 from tango.utils import PyTangoThread
 
-from dranspose.dataplane.controller import Controller, Phase, Refused, Status
+from dranspose.dataplane.controller import ABORTED, Controller, Phase, Refused, Status
 from dranspose.dataplane.messages import NO_SCAN
 from dranspose.parameters import BinaryParameter, ParameterError
 from dranspose.protocol import ParameterName
@@ -94,6 +94,8 @@ class DransposeController(NodeDevice):
             return STATES[status.phase], _scan_in_words(status, report)
         if status.scan == self._acknowledged:
             return DevState.STANDBY, "ready for a scan"
+        if status.failed == ABORTED:
+            return DevState.STANDBY, "ready for a scan; the last one was aborted"
         if status.failed:
             return DevState.FAULT, f"the last scan failed: {status.failed}; the next one may begin, or Reset"
         if problems := _problems(report):
@@ -270,6 +272,11 @@ class DransposeController(NodeDevice):
     def reducer(self) -> str:
         return "" if self._status is None else ", ".join(_names(self._status.reducers))
 
+    @reading(dtype=[str], max_dim_x=MANY, label="refused nodes", doc="Nodes that were not taken in, and why.")
+    def refusedNodes(self) -> list[str]:
+        refused = {} if self._status is None else self._status.refused
+        return [f"{_name(identity)}: {reason}" for identity, reason in refused.items()]
+
     @reading(dtype=[str], max_dim_x=REMEMBERED_ERRORS, label="last errors", doc="Errors with tracebacks, newest last.")
     def lastErrors(self) -> list[str]:
         return list(self._log.errors)
@@ -404,7 +411,7 @@ class DransposeController(NodeDevice):
         if self._live_scan == status.scan != NO_SCAN and status.phase is Phase.RUNNING:
             self._live_scan = NO_SCAN
             self._start_detectors(json.loads(self._trigger_map))
-        definitions = {}
+        definitions: dict[str, Definition] = {}
         for name, parameter in status.descriptions.items():
             definitions[name] = Definition.of_parameter(parameter)
             if isinstance(parameter, BinaryParameter):
@@ -447,7 +454,11 @@ def _file_of(parameter: str) -> Definition:
 
 
 def _names(identities: Sequence[str]) -> list[str]:
-    return sorted(identity.rpartition(":")[0] for identity in identities)
+    return sorted(map(_name, identities))
+
+
+def _name(identity: str) -> str:
+    return identity.rpartition(":")[0]
 
 
 def _count(ranges: Ranges) -> int:

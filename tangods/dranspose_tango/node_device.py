@@ -74,7 +74,7 @@ class NodeDevice(Device):
         if self._thread is not None:
             self._thread.stop()
         with tango.AutoTangoAllowThreads(self):  # the reporting thread may wait for the device's monitor
-            self._reporter.join()
+            self._reporter.join(PATIENCE)
             if self._thread is not None:
                 self._thread.join(PATIENCE)
         logging.getLogger().removeHandler(self._log)
@@ -141,10 +141,13 @@ class NodeDevice(Device):
             self._changed.clear()
             began = time.monotonic()
             self._log.forward(self.get_logger())
-            self._push_condition()
-            for name, read in self._readings.items():
-                self.push(name, read(self))
-            self.report_more()
+            try:
+                self.report_more()
+                for name, read in self._readings.items():
+                    self.push(name, read(self))
+                self._push_condition()  # last: what the state says is over has been told
+            except Exception:
+                logger.exception("%s: not all could be told", self.get_name())
             self._over.wait(max(PUSH_INTERVAL, (time.monotonic() - began) / ROUNDS_SHARE))
 
     def _push_condition(self) -> None:

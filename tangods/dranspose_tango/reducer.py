@@ -43,7 +43,6 @@ class DransposeReducer(AnalysisDevice):
             self.get_name(),
             endpoint,
             self.load_analysis(),
-            {},
             bind=f"tcp://{self.BindInterface}:*",
             http_host=self.HttpInterface,
             http_port=self.HttpPort or None,

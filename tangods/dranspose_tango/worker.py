@@ -22,7 +22,7 @@ class DransposeWorker(AnalysisDevice):
     def make_node(self) -> Worker:
         """Return the worker; raises AnalysisError, UserCodeError."""
         endpoint = control_endpoint(self.Controller)
-        return Worker(self.get_name(), endpoint, self.load_analysis(), {}, self.Tags)
+        return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags)
 
     def node_condition(self, node: Worker) -> Condition:
         """Return the state that follows from the node's latest snapshot."""

@@ -64,6 +64,8 @@ PING_INTERVAL = 0.2  # seconds
 STATUS_INTERVAL = 0.05  # seconds between snapshots, but that a new phase is told at once
 REMEMBERED_FAILURES = 100
 ID_BYTES = 16
+ABORTED = "aborted"
+"""Why a scan failed that was wanted to."""
 
 T = TypeVar("T")
 TypedData = dict[str, tuple[str, bytes]]
@@ -107,6 +109,7 @@ class Status:
         failed: why that scan failed, empty if it did not.
         unserved: tags that something waits for and no worker has.
         ingesters, workers, reducers: the identities of the nodes that are there.
+        streams: what the ingesters take in.
         refused: why other nodes that are there were not taken in, by their identities.
         version: the number of the latest version of the parameters.
         parameters: that version.
@@ -124,6 +127,7 @@ class Status:
     ingesters: tuple[str, ...]
     workers: tuple[str, ...]
     reducers: tuple[str, ...]
+    streams: tuple[str, ...]
     refused: Mapping[str, str]
     version: int
     parameters: ParameterVersion
@@ -473,7 +477,7 @@ class Controller:
     def _abort(self) -> None:
         if self._scan is not None:
             self._scan.scheduler.handle(stimuli.Abort())
-            self._end("aborted")
+            self._end(ABORTED)
 
     # parameters
 
@@ -561,6 +565,9 @@ class Controller:
             ingesters=names(IngesterHello),
             workers=names(WorkerHello),
             reducers=names(ReducerHello),
+            streams=tuple(
+                stream for hello in self._peers.values() if isinstance(hello, IngesterHello) for stream in hello.streams
+            ),
             refused={identity: reason for identity, (_, reason) in self._refused.items()},
             version=self._version,
             parameters=self._parameters.version,

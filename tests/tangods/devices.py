@@ -1,0 +1,132 @@
+"""The four devices in this process, without a Tango database, and what a client sees of them."""
+
+from __future__ import annotations
+
+import queue
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Self
+
+import tango
+from tango.test_context import MultiDeviceTestContext
+
+from dranspose_tango.controller import DransposeController
+from dranspose_tango.ingester import DransposeIngester
+from dranspose_tango.reducer import DransposeReducer
+from dranspose_tango.worker import DransposeWorker
+
+PATIENCE = 10.0  # seconds that a test waits for what should take one
+
+CONTROLLER, INGESTER, REDUCER = "test/dranspose/controller", "test/dranspose/ingester", "test/dranspose/reducer"
+
+
+class Events:
+    """The change events of an attribute, to be waited for; a context."""
+
+    def __init__(self, proxy: tango.DeviceProxy, attribute: str) -> None:
+        self._events: queue.Queue[Any] = queue.Queue()
+        self._proxy = proxy
+        self._attribute = attribute
+
+    def __enter__(self) -> Self:
+        self._subscription = self._proxy.subscribe_event(
+            self._attribute, tango.EventType.CHANGE_EVENT, self._events.put
+        )
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._proxy.unsubscribe_event(self._subscription)
+
+    def wait_for(self, condition: Callable[[Any], bool]) -> Any:
+        """Return the first value, of those not seen so far, that fulfils the condition."""
+        seen = []
+        while True:
+            try:
+                event = self._events.get(timeout=PATIENCE)
+            except queue.Empty:
+                raise TimeoutError(f"{self._attribute} of {self._proxy.dev_name()} was but {seen}") from None
+            if event.err:
+                seen.append(event.errors[0].desc)
+                continue
+            seen.append(event.attr_value.value)
+            if condition(event.attr_value.value):
+                return event.attr_value.value
+
+
+def wait_for(proxy: tango.DeviceProxy, attribute: str, condition: Callable[[Any], bool]) -> Any:
+    """Return the first value of an attribute, from now on, that fulfils the condition."""
+    with Events(proxy, attribute) as events:
+        return events.wait_for(condition)
+
+
+def wait_for_state(proxy: tango.DeviceProxy, *states: tango.DevState) -> tango.DevState:
+    """Wait until a device is in one of these states."""
+    return wait_for(proxy, "State", lambda state: state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class Ensemble:
+    """The devices of an ensemble, as a client has them."""
+
+    controller: tango.DeviceProxy
+    ingester: tango.DeviceProxy
+    workers: tuple[tango.DeviceProxy, ...]
+    reducer: tango.DeviceProxy
+
+    def wait_for_nodes(self) -> None:
+        """Wait until the controller knows all the others, and what their classes describe."""
+        wait_for(self.controller, "ingesters", lambda names: names == (INGESTER,))
+        wait_for(self.controller, "reducer", lambda name: name == REDUCER)
+        wait_for(self.controller, "workers", lambda names: names is not None and len(names) == len(self.workers))
+
+    def run(self, trigger_map: str) -> str:
+        """Arm a scan and wait until it is over; return its id."""
+        scan = self.controller.Arm(trigger_map)
+        wait_for_state(self.controller, tango.DevState.STANDBY, tango.DevState.ALARM, tango.DevState.FAULT)
+        return scan
+
+
+def properties(folder: Path, worker: str, reducer: str, url: str, state: Path) -> dict[str, dict[str, Any]]:
+    """Return the properties of the devices of an ensemble, by their names."""
+    analysis = {"Controller": CONTROLLER, "AnalysisPath": str(folder)}
+    return {
+        CONTROLLER: {"StateFolder": str(state), "UploadDirectories": [str(folder)]},
+        INGESTER: {"Controller": CONTROLLER, "Streams": ["xrd"], "Urls": [url]},
+        "test/dranspose/worker-1": {**analysis, "AnalysisClass": worker},
+        "test/dranspose/worker-2": {**analysis, "AnalysisClass": worker},
+        REDUCER: {**analysis, "AnalysisClass": reducer},
+    }
+
+
+@contextmanager
+def running(devices: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
+    """Run devices of this process with these properties."""
+    classes = {
+        "controller": DransposeController,
+        "ingester": DransposeIngester,
+        "worker": DransposeWorker,
+        "reducer": DransposeReducer,
+    }
+    infos = [
+        {
+            "class": device_class,
+            "devices": [
+                {"name": name, "properties": dict(its)}
+                for name, its in devices.items()
+                if name.rpartition("/")[2].startswith(kind)
+            ],
+        }
+        for kind, device_class in classes.items()
+    ]
+    with MultiDeviceTestContext([info for info in infos if info["devices"]], process=False):
+        yield
+
+
+def proxies() -> Ensemble:
+    """Return the devices of `properties`, which are running."""
+    workers = [tango.DeviceProxy(f"test/dranspose/worker-{i}") for i in (1, 2)]
+    return Ensemble(
+        tango.DeviceProxy(CONTROLLER), tango.DeviceProxy(INGESTER), tuple(workers), tango.DeviceProxy(REDUCER)
+    )

@@ -1,0 +1,82 @@
+"""The tutorial, live through Tango: what a scan is from arming to its results."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import h5py
+import numpy as np
+import pytest
+from tango import DevState
+from tests.system.ensemble import free_url
+from tests.tangods.devices import Ensemble, Events, properties, proxies, running, wait_for
+
+from dranspose.replay import replay
+from dranspose.simulate.player import messages, play
+
+WORKER, REDUCER = "s12_poni.worker:TestWorker", "s12_poni.reducer:TestReducer"
+URL = free_url()
+
+
+@pytest.fixture
+def tutorial(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the tutorial, which is the working directory."""
+    folder = tmp_path / "tutorial"
+    shutil.copytree(project / "resources" / "tutorial", folder, ignore=shutil.ignore_patterns("output", "__pycache__"))
+    monkeypatch.chdir(folder)
+    return folder
+
+
+@pytest.fixture
+def ensemble(tutorial: Path) -> Iterator[Ensemble]:
+    with running(properties(tutorial, WORKER, REDUCER, URL, tutorial / "state")):
+        devices = proxies()
+        devices.wait_for_nodes()
+        yield devices
+
+
+@pytest.fixture
+def detector(tutorial: Path) -> Iterator[None]:
+    """Send the tutorial's capture as soon as somebody connects."""
+    stop, bound = threading.Event(), threading.Event()
+    to_send = messages(tutorial / "data" / "dump_xrd.cbors")
+    thread = threading.Thread(target=play, args=(to_send, URL, stop), kwargs={"bound": lambda url: bound.set()})
+    thread.start()
+    bound.wait()
+    yield
+    stop.set()
+    thread.join()
+
+
+def datasets(path: Path) -> dict[str, np.ndarray]:
+    with h5py.File(path) as file:
+        return {name: dataset[()] for name, dataset in file.items()}
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutorial: Path) -> None:
+    ensemble.controller.UploadParameter(("poni", (tutorial / "geometry.poni").read_bytes()))
+    ensemble.controller.write_attribute("till_x", 3)
+    ensemble.controller.write_attribute("from_y", 7)
+    with Events(ensemble.controller, "State") as states:
+        scan = ensemble.controller.Arm(json.dumps({"streams": ["xrd"], "scan": {"nb_points": 9}}))
+        assert ensemble.controller.State() in (DevState.MOVING, DevState.RUNNING)
+        states.wait_for(lambda state: state is not DevState.STANDBY)
+        states.wait_for(lambda state: state is DevState.STANDBY)
+    assert ensemble.controller.scanId == scan
+    assert (ensemble.controller.completedEvents, ensemble.controller.totalEvents) == (11, 11)
+    assert (ensemble.controller.progress, ensemble.controller.failedEvents) == (100, 0)
+    shown = wait_for(ensemble.reducer, "I", lambda value: value is not None and len(value) == 10)
+    live = datasets(tutorial / "output" / "xrd_processed.h5")
+    np.testing.assert_array_equal(shown, live["I"])
+    (tutorial / "output" / "xrd_processed.h5").unlink()
+
+    replay(WORKER, REDUCER, ["data/dump_xrd.cbors"], parameter_file="s12_poni/parameters.json")
+    replayed = datasets(tutorial / "output" / "xrd_processed.h5")
+    assert live.keys() == replayed.keys()
+    for name, value in replayed.items():
+        np.testing.assert_array_equal(live[name], value, err_msg=name)
