@@ -4,17 +4,19 @@ from __future__ import annotations
 
 from typing import Any
 
+from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from tango.server import command, device_property
 
 from dranspose.analysis import load_class
+from dranspose.dataplane.node import Phase
 from dranspose_tango.analysis_folder import FOLDER
-from dranspose_tango.node_device import NodeDevice
+from dranspose_tango.controlled_device import ControlledDevice
+from dranspose_tango.node_device import refuse
 
 
-class AnalysisDevice(NodeDevice):
+class AnalysisDevice(ControlledDevice):
     """A device that runs a user's class."""
 
-    Controller = device_property(dtype=str, mandatory=True, doc="The controller device.")
     AnalysisClass = device_property(
         dtype=str, mandatory=True, doc="The class, as package.module:Class, such as src.worker:TestWorker."
     )
@@ -37,4 +39,14 @@ class AnalysisDevice(NodeDevice):
     @command
     def Reload(self) -> None:
         """Load the class anew, between scans; the parameters that it describes appear on the controller."""
+        if self.node is not None and self.node.state.phase is Phase.RUNNING:
+            refuse("OPERATION_NOT_ALLOWED", "a scan is running: wait for its end", f"{type(self).__name__}::Reload")
         self.start_node()
+
+
+def time_shares(statistics: WorkerStatistics | ReducerStatistics | None) -> list[float]:
+    """Return what the time of a node went to, in %: waiting, joining, processing, sending."""
+    if statistics is None:
+        return [100.0, 0.0, 0.0, 0.0]
+    time = statistics.time
+    return [100 * share for share in (time.waiting, time.joining, time.processing, time.sending)]

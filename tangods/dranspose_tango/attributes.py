@@ -17,6 +17,7 @@ from dranspose.parameters import Parameter
 from dranspose.publish.tree import Omissions, root
 from dranspose.publish.values import Array
 from dranspose_tango.node_device import NodeDevice
+from dranspose_tango.text import latin
 
 logger = logging.getLogger(__name__)
 
@@ -65,7 +66,7 @@ class Definition:
     @classmethod
     def of_parameter(cls, parameter: Parameter[Any]) -> Definition:
         """Return the attribute that a parameter is written and read as."""
-        doc = parameter.description or f"Parameter {parameter.name} of the analysis."
+        doc = latin(parameter.description or f"Parameter {parameter.name} of the analysis.")
         return cls(parameter.name, PARAMETER_TYPES[parameter.dtype], label=parameter.name, doc=doc)
 
 
@@ -165,7 +166,7 @@ def published(publish: Mapping[Any, Any], omissions: Omissions) -> dict[str, Pub
         if name in found:
             omissions.add(node.path, f"another value is shown as attribute {name}")
             continue
-        described = {key: str(text) for key, text in node.attributes().items()}
+        described = {key: latin(str(text)) for key, text in node.attributes().items()}
         definition = Definition(
             name,
             dtype,
@@ -182,7 +183,9 @@ def published(publish: Mapping[Any, Any], omissions: Omissions) -> dict[str, Pub
 
 def _typed(array: Array) -> tuple[CmdArgType, Any] | None:
     if array.ndim < 2 and array.dtype.kind == "O":
-        return CmdArgType.DevString, array.tolist()
+        return CmdArgType.DevString, latin(array.item()) if array.ndim == 0 else [
+            latin(text) for text in array.tolist()
+        ]
     known = ARRAY_TYPES.get(array.dtype.str[1:])
     if known is None or array.ndim > 2:
         return None

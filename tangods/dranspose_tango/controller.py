@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
+from dranspose.dataplane.statistics import IngesterStatistics, WorkerStatistics
 from tango import CmdArgType, DevFailed, DeviceProxy, DevState, DispLevel
 from tango.server import command, device_property
 from tango.utils import PyTangoThread
@@ -25,6 +26,7 @@ from dranspose_tango.attributes import Definition, DynamicAttributes
 from dranspose_tango.device_log import REMEMBERED_ERRORS
 from dranspose_tango.node_device import Condition, NodeDevice, reading, refuse
 from dranspose_tango.parameter_memory import ParameterMemory, default_folder
+from dranspose_tango.text import latin
 from dranspose_tango.uploads import UploadError, read_upload
 
 logger = logging.getLogger(__name__)
@@ -85,7 +87,8 @@ class DransposeController(NodeDevice):
     def make_node(self) -> Controller:
         """Return the controller; raises zmq.ZMQError, ParameterError."""
         self._memory = ParameterMemory(Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name()))
-        return Controller(self._memory.values(), f"tcp://{self.BindInterface}:{self.Port or '*'}")
+        bind = f"tcp://{self.BindInterface}:{self.Port or '*'}"
+        return Controller(self._memory.values(), bind, on_change=self.wake)
 
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""
@@ -187,48 +190,48 @@ class DransposeController(NodeDevice):
         """Tell what happened to an event: who got it, who finished it, what it waits for."""
         return self._commanded("DransposeController::EventStory", lambda node: node.story(event))
 
-    @reading(dtype=str, label="scan", doc="The id of the scan in hand, or of the last one.")
+    @reading(dtype=str, label="Scan", doc="The id of the scan in hand, or of the last one.")
     def scanId(self) -> str:
         status = self._status
         return "" if status is None or status.scan == NO_SCAN else str(UUID(bytes=status.scan))
 
-    @reading(dtype=str, label="trigger map", doc="The trigger map that was armed last, as JSON.")
+    @reading(dtype=str, label="Trigger map", doc="The trigger map that was armed last, as JSON.")
     def triggerMap(self) -> str:
         return self._trigger_map
 
     @reading(
-        dtype="uint64", label="total events", doc="How many events the scan has; equals completedEvents at its end."
+        dtype="uint64", label="Total events", doc="How many events the scan has; equals completedEvents at its end."
     )
     def totalEvents(self) -> int:
         return self._scan_report.events
 
-    @reading(dtype="uint64", label="completed events", doc="How many events were processed and their results reduced.")
+    @reading(dtype="uint64", label="Completed events", doc="How many events were processed and their results reduced.")
     def completedEvents(self) -> int:
         return self._scan_report.completed
 
-    @reading(dtype="uint64", label="failed events", doc="How often the Worker class raised.", max_warning=1)
+    @reading(dtype="uint64", label="Failed events", doc="How often the Worker class raised.", max_warning=1)
     def failedEvents(self) -> int:
         return self._scan_report.failed
 
     @reading(
         dtype="uint64",
-        label="redispatched events",
+        label="Redispatched events",
         doc="How many events were given to another worker: theirs was lost.",
     )
     def redispatchedEvents(self) -> int:
         return self._scan_report.redispatched
 
-    @reading(dtype="uint64", label="empty events", doc="How many events have no frame at all, for all were lost.")
+    @reading(dtype="uint64", label="Empty events", doc="How many events have no frame at all, for all were lost.")
     def emptyEvents(self) -> int:
         return self._scan_report.missing
 
-    @reading(dtype="uint64", label="poisoned events", doc="How many events were set aside because they killed workers.")
+    @reading(dtype="uint64", label="Poisoned events", doc="How many events were set aside because they killed workers.")
     def poisonedEvents(self) -> int:
         return _count(self._scan_report.poisoned)
 
     @reading(
         dtype=float,
-        label="progress",
+        label="Progress",
         unit="%",
         min_value=0,
         max_value=100,
@@ -240,7 +243,7 @@ class DransposeController(NodeDevice):
         return 100 * (report.completed + report.skipped) / report.events if report.events else 0.0
 
     @reading(
-        dtype=float, label="event rate", unit="1/s", format="%8.1f", doc="How many events are completed per second."
+        dtype=float, label="Event rate", unit="1/s", format="%8.1f", doc="How many events are completed per second."
     )
     def eventRate(self) -> float:
         return self._rate.latest
@@ -249,37 +252,71 @@ class DransposeController(NodeDevice):
 
     @reading(
         dtype=str,
-        label="control endpoint",
+        label="Control endpoint",
         display_level=DispLevel.EXPERT,
         doc="Where the nodes connect to, as ZMQ URL.",
     )
     def controlEndpoint(self) -> str:
         return "" if self.node is None else self.node.url
 
-    @reading(dtype=[str], max_dim_x=MANY, label="streams", doc="The streams of all ingesters that are there.")
+    @reading(dtype=[str], max_dim_x=MANY, label="Streams", doc="The streams of all ingesters that are there.")
     def streams(self) -> list[str]:
         return self._streams
 
-    @reading(dtype=[str], max_dim_x=MANY, label="ingesters", doc="The ingesters that are there.")
+    @reading(dtype=[str], max_dim_x=MANY, label="Ingesters", doc="The ingesters that are there.")
     def ingesters(self) -> list[str]:
         return [] if self._status is None else _names(self._status.ingesters)
 
-    @reading(dtype=[str], max_dim_x=MANY, label="workers", doc="The workers that are there.")
+    @reading(dtype=[str], max_dim_x=MANY, label="Workers", doc="The workers that are there.")
     def workers(self) -> list[str]:
         return [] if self._status is None else _names(self._status.workers)
 
-    @reading(dtype=str, label="reducer", doc="The reducer that is there.")
+    @reading(dtype=str, label="Reducer", doc="The reducer that is there.")
     def reducer(self) -> str:
         return "" if self._status is None else ", ".join(_names(self._status.reducers))
 
-    @reading(dtype=[str], max_dim_x=MANY, label="refused nodes", doc="Nodes that were not taken in, and why.")
+    @reading(dtype=[str], max_dim_x=MANY, label="Refused nodes", doc="Nodes that were not taken in, and why.")
     def refusedNodes(self) -> list[str]:
         refused = {} if self._status is None else self._status.refused
-        return [f"{_name(identity)}: {reason}" for identity, reason in refused.items()]
+        return [latin(f"{_name(identity)}: {reason}") for identity, reason in refused.items()]
 
-    @reading(dtype=[str], max_dim_x=REMEMBERED_ERRORS, label="last errors", doc="Errors with tracebacks, newest last.")
+    @reading(dtype=[str], max_dim_x=REMEMBERED_ERRORS, label="Last errors", doc="Errors with tracebacks, newest last.")
     def lastErrors(self) -> list[str]:
         return list(self._log.errors)
+
+    @reading(
+        dtype=[float],
+        max_dim_x=MANY,
+        label="Worker load",
+        unit="%",
+        doc="Share of its time in which each worker is not waiting for events, in the order of workers.",
+    )
+    def workerLoad(self) -> list[float]:
+        return [100 * (1 - statistics.time.waiting) for statistics in self._of_workers()]
+
+    @reading(
+        dtype=[float],
+        max_dim_x=MANY,
+        label="Worker event rate",
+        unit="1/s",
+        doc="How many events each worker processes per second, in the order of workers.",
+    )
+    def workerEventRate(self) -> list[float]:
+        return [statistics.rate for statistics in self._of_workers()]
+
+    @reading(
+        dtype="uint64", label="Missing frames", doc="How many frames of this scan were lost on the way to ingesters."
+    )
+    def missingFrames(self) -> int:
+        found = {} if self._status is None else self._status.statistics
+        return sum(one.counts.missing for one in found.values() if isinstance(one, IngesterStatistics))
+
+    def _of_workers(self) -> list[WorkerStatistics]:
+        status = self._status
+        if status is None:
+            return []
+        found = [status.statistics.get(identity) for identity in sorted(status.workers, key=_name)]
+        return [one for one in found if isinstance(one, WorkerStatistics)]
 
     # Parameters
 
@@ -324,7 +361,7 @@ class DransposeController(NodeDevice):
             ]
         )
 
-    @reading(dtype=str, label="parameters hash", doc="The SHA-256 of all parameters, as results carry it.")
+    @reading(dtype=str, label="Parameters hash", doc="The SHA-256 of all parameters, as results carry it.")
     def parametersHash(self) -> str:
         return "" if self._status is None else self._status.parameters.hash
 
@@ -351,7 +388,7 @@ class DransposeController(NodeDevice):
             return self._files.get(attribute.removesuffix(FILE_SUFFIX), "")
         if isinstance(status.descriptions.get(parameter.name), BinaryParameter):
             return "binary", parameter.data
-        return parameter.value
+        return latin(parameter.value) if isinstance(parameter.value, str) else parameter.value
 
     def _write_parameter(self, attribute: str, value: Any) -> None:
         origin = f"DransposeController::{attribute}"
@@ -445,12 +482,12 @@ def _live_name(stream: str) -> str:
 
 def _live_switch(stream: str) -> Definition:
     doc = f"Whether the command Live shows the stream {stream}."
-    return Definition(_live_name(stream), CmdArgType.DevBoolean, label=f"live {stream}", doc=doc)
+    return Definition(_live_name(stream), CmdArgType.DevBoolean, label=f"Live {stream}", doc=doc)
 
 
 def _file_of(parameter: str) -> Definition:
     doc = f"Path, on the controller's host, of the file whose content {parameter} is."
-    return Definition(parameter + FILE_SUFFIX, CmdArgType.DevString, label=f"file of {parameter}", doc=doc)
+    return Definition(parameter + FILE_SUFFIX, CmdArgType.DevString, label=f"File of {parameter}", doc=doc)
 
 
 def _names(identities: Sequence[str]) -> list[str]:

@@ -8,6 +8,8 @@ import threading
 from collections import deque
 from typing import TYPE_CHECKING
 
+from dranspose_tango.text import latin
+
 if TYPE_CHECKING:
     import tango
 
@@ -51,7 +53,7 @@ class DeviceLog(logging.Handler):
 
     def emit(self, record: logging.LogRecord) -> None:
         """Keep the record until `forward`; of very many that wait, the newest are lost."""
-        text = self.format(record)
+        text = latin(self.format(record))
         if record.levelno >= logging.ERROR:
             self.errors.append(text)
         if not self._waiting.full():

@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
-from tango import DevState
+from dranspose.dataplane.statistics import IngesterStatistics
 from tango.server import device_property
 
 from dranspose.analysis import load_class
 from dranspose.dataplane.ingester import KEEP_BYTES, Ingester
 from dranspose.sources.stins import StinsSource
-from dranspose_tango.node_device import Condition, NodeDevice
-from dranspose_tango.node_thread import control_endpoint
+from dranspose_tango.controlled_device import ControlledDevice, counted
+from dranspose_tango.node_device import reading
 from dranspose_tango.source_property import urls_by_stream
 
 BUILT_IN_SOURCES = {"stins": StinsSource}
 
 
-class DransposeIngester(NodeDevice):
+class DransposeIngester(ControlledDevice):
     """Takes in the streams of one or more detectors, keeps their frames, and forwards them to workers."""
 
-    Controller = device_property(dtype=str, mandatory=True, doc="The controller device.")
     Source = device_property(
         dtype=str,
         default_value="stins",
@@ -48,11 +45,61 @@ class DransposeIngester(NodeDevice):
         """Return the ingester; raises AnalysisError, ValueError."""
         source = BUILT_IN_SOURCES.get(self.Source) or load_class(self.Source)
         sources = [source(stream, urls) for stream, urls in urls_by_stream(self.Streams, self.Urls).items()]
-        bind = f"tcp://{self.BindInterface}:*"
         return Ingester(
-            self.get_name(), control_endpoint(self.Controller), sources, bind, Path(), keep_bytes=self.KeepBytes
+            self.get_name(),
+            self.find_controller(),
+            sources,
+            bind=f"tcp://{self.BindInterface}:*",
+            keep_bytes=self.KeepBytes,
+            on_change=self.wake,
         )
 
-    def node_condition(self, node: Ingester) -> Condition:
-        """Return the state that follows from the node's latest snapshot."""
-        return DevState.STANDBY, "ready for a scan"
+    def troubles(self, statistics: IngesterStatistics) -> str:
+        """Return in words what went wrong in a scan, nothing if nothing did."""
+        counts = statistics.counts
+        return counted({"frames are missing": counts.missing, "messages were no frames": counts.skipped})
+
+    @reading(dtype="uint64", label="Frames received", doc="How many packets came from the detectors in this scan.")
+    def framesReceived(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.packets
+
+    @reading(
+        dtype="uint64", label="Frames missing", doc="How many frames of this scan were lost before they came here."
+    )
+    def framesMissing(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.missing
+
+    @reading(dtype="uint64", label="Frames duplicate", doc="How many frames of this scan came more than once.")
+    def framesDuplicate(self) -> int:
+        return 0 if self.statistics is None else sum(one.duplicate for one in self.statistics.streams.values())
+
+    @reading(dtype="uint64", label="Frames discarded", doc="How many frames the trigger map has nobody for.")
+    def framesDiscarded(self) -> int:
+        return 0 if self.statistics is None else sum(one.discarded for one in self.statistics.streams.values())
+
+    @reading(dtype="uint64", label="Frames forwarded", doc="How many frames were sent to workers, again ones too.")
+    def framesForwarded(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.forwarded
+
+    @reading(dtype=float, label="Frame rate", unit="1/s", format="%8.1f", doc="How many frames come in per second.")
+    def frameRate(self) -> float:
+        return 0.0 if self.statistics is None else self.statistics.packet_rate
+
+    @reading(dtype=float, label="Data rate", unit="MB/s", format="%8.1f", doc="How much data comes in.")
+    def dataRate(self) -> float:
+        return 0.0 if self.statistics is None else self.statistics.byte_rate / 1e6
+
+    @reading(
+        dtype="uint64",
+        label="Kept bytes",
+        unit="B",
+        doc="Size of the frames whose events are not complete; see KeepBytes.",
+    )
+    def keptBytes(self) -> int:
+        return 0 if self.statistics is None else self.statistics.kept_bytes
+
+    @reading(
+        dtype="uint64", label="Lag", unit="events", doc="From the lowest event that is not complete to the latest."
+    )
+    def lag(self) -> int:
+        return 0 if self.statistics is None else self.statistics.lag

@@ -7,6 +7,7 @@ import logging
 import threading
 import time
 from abc import abstractmethod
+from collections import deque
 from collections.abc import Callable
 from typing import Any, NoReturn
 
@@ -18,6 +19,7 @@ from tango.utils import PyTangoThread
 
 from dranspose_tango.device_log import DeviceLog
 from dranspose_tango.node_thread import Node, NodeThread
+from dranspose_tango.text import latin
 
 logger = logging.getLogger(__name__)
 
@@ -53,6 +55,7 @@ class NodeDevice(Device):
         self._thread: NodeThread | None = None
         self._misconfigured = ""
         self._pushed: dict[str, Any] = {}
+        self._passed: deque[Condition] = deque()
         self._readings = _readings(type(self))
         self._changed = threading.Event()
         self._over = threading.Event()
@@ -108,11 +111,18 @@ class NodeDevice(Device):
         self._thread.start()
 
     def wake(self) -> None:
-        """Let the reporting thread look what has changed; from any thread."""
+        """Let the reporting thread look what has changed; from any thread. No state is skipped, though values are."""
+        condition = self.condition()
+        if not self._passed or self._passed[-1][0] != condition[0]:
+            self._passed.append(condition)
         self._changed.set()
 
     def condition(self) -> Condition:
         """Return the state and the status at this moment."""
+        state, status = self._condition()
+        return state, latin(status)
+
+    def _condition(self) -> Condition:
         thread = self._thread
         if thread is None:
             return DevState.FAULT, f"{self._misconfigured}; correct them, then Init"
@@ -151,7 +161,11 @@ class NodeDevice(Device):
             self._over.wait(max(PUSH_INTERVAL, (time.monotonic() - began) / ROUNDS_SHARE))
 
     def _push_condition(self) -> None:
-        state, status = self.condition()
+        while self._passed:
+            self._push_state(*self._passed.popleft())
+        self._push_state(*self.condition())
+
+    def _push_state(self, state: DevState, status: str) -> None:
         self.set_state(state)
         self.set_status(status)
         for name, value in (("State", state), ("Status", status)):
@@ -179,7 +193,7 @@ class NodeDevice(Device):
 
     # What all have
 
-    @reading(dtype=str, label="last error", doc="The latest error in this device, with its traceback.")
+    @reading(dtype=str, label="Last error", doc="The latest error in this device, with its traceback.")
     def lastError(self) -> str:
         return self._log.errors[-1] if self._log.errors else ""
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from tango import DevState
+from dranspose.dataplane.statistics import ReducerStatistics
 from tango.server import device_property
 
 from dranspose.dataplane.reducer import Reducer
 from dranspose.publish.tree import Omissions
-from dranspose_tango.analysis_device import AnalysisDevice
+from dranspose_tango.analysis_device import AnalysisDevice, time_shares
 from dranspose_tango.attributes import DynamicAttributes, Published, published
-from dranspose_tango.node_device import Condition
-from dranspose_tango.node_thread import control_endpoint
+from dranspose_tango.controlled_device import counted
+from dranspose_tango.node_device import reading
 
 
 class DransposeReducer(AnalysisDevice):
@@ -37,8 +37,8 @@ class DransposeReducer(AnalysisDevice):
         super().init_device()
 
     def make_node(self) -> Reducer:
-        """Return the reducer; raises AnalysisError, UserCodeError, OSError."""
-        endpoint = control_endpoint(self.Controller)
+        """Return the reducer; raises AnalysisError, UserCodeError, ParameterError, OSError."""
+        endpoint = self.find_controller()
         return Reducer(
             self.get_name(),
             endpoint,
@@ -46,16 +46,65 @@ class DransposeReducer(AnalysisDevice):
             bind=f"tcp://{self.BindInterface}:*",
             http_host=self.HttpInterface,
             http_port=self.HttpPort or None,
+            on_change=self.wake,
         )
 
-    def node_condition(self, node: Reducer) -> Condition:
-        """Return the state that follows from the node's latest snapshot."""
-        return DevState.STANDBY, "ready for a scan"
+    def troubles(self, statistics: ReducerStatistics) -> str:
+        """Return in words what went wrong in a scan, nothing if nothing did."""
+        counts = statistics.counts
+        return counted({"results failed": counts.failed, "messages could not be read": counts.malformed})
+
+    @reading(
+        dtype="uint64", label="Reduced results", doc="How many results of this scan were given to the Reducer class."
+    )
+    def reducedResults(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.results
+
+    @reading(dtype="uint64", label="Failed results", doc="How often process_result raised in this scan.")
+    def failedResults(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.failed
+
+    @reading(
+        dtype="uint64",
+        label="Duplicate results",
+        doc="How many results were left out, for they had come before, or from a worker that was given up.",
+    )
+    def duplicateResults(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.twice + self.statistics.counts.fenced
+
+    @reading(dtype="uint64", label="Waiting results", doc="How many results are in hand that have not been reduced.")
+    def waitingResults(self) -> int:
+        return 0 if self.statistics is None else self.statistics.lag
+
+    @reading(
+        dtype=float, label="Result rate", unit="1/s", format="%8.1f", doc="How many results are reduced per second."
+    )
+    def resultRate(self) -> float:
+        return 0.0 if self.statistics is None else self.statistics.rate
+
+    @reading(dtype=float, label="Data rate", unit="MB/s", format="%8.1f", doc="How much data comes from the workers.")
+    def dataRate(self) -> float:
+        return 0.0 if self.statistics is None else self.statistics.byte_rate / 1e6
+
+    @reading(
+        dtype=[float],
+        max_dim_x=4,
+        label="Time shares",
+        unit="%",
+        doc="What the time goes to: waiting, taking results in, the Reducer class, reports.",
+    )
+    def timeShares(self) -> list[float]:
+        return time_shares(self.statistics)
+
+    @reading(dtype=str, label="HTTP address", doc="Where the results are served for h5pyd and silx.")
+    def httpAddress(self) -> str:
+        return "" if self.node is None else self.node.http_url or ""
 
     # What is published
 
     def report_more(self) -> None:
         """Copy what is published, and show it."""
+        super().report_more()
         if self.node is None:
             return
         publish, lock = self.node.published()

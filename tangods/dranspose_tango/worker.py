@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from tango import DevState
+from dranspose.dataplane.statistics import WorkerStatistics
 from tango.server import device_property
 
 from dranspose.dataplane.worker import Worker
 from dranspose.protocol import GENERIC_TAG
-from dranspose_tango.analysis_device import AnalysisDevice
-from dranspose_tango.node_device import Condition
-from dranspose_tango.node_thread import control_endpoint
+from dranspose_tango.analysis_device import AnalysisDevice, time_shares
+from dranspose_tango.controlled_device import counted
+from dranspose_tango.node_device import reading
 
 
 class DransposeWorker(AnalysisDevice):
@@ -20,10 +20,55 @@ class DransposeWorker(AnalysisDevice):
     )
 
     def make_node(self) -> Worker:
-        """Return the worker; raises AnalysisError, UserCodeError."""
-        endpoint = control_endpoint(self.Controller)
-        return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags)
+        """Return the worker; raises AnalysisError, UserCodeError, ParameterError."""
+        endpoint = self.find_controller()
+        return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags, on_change=self.wake)
 
-    def node_condition(self, node: Worker) -> Condition:
-        """Return the state that follows from the node's latest snapshot."""
-        return DevState.STANDBY, "ready for a scan"
+    def troubles(self, statistics: WorkerStatistics) -> str:
+        """Return in words what went wrong in a scan, nothing if nothing did."""
+        counts = statistics.counts
+        return counted({"events failed": counts.failed, "messages could not be read": counts.malformed})
+
+    @reading(dtype="uint64", label="Processed events", doc="How many events of this scan were processed here.")
+    def processedEvents(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.processed
+
+    @reading(dtype="uint64", label="Failed events", doc="How often the Worker class raised in this scan.")
+    def failedEvents(self) -> int:
+        return 0 if self.statistics is None else self.statistics.counts.failed
+
+    @reading(dtype="uint64", label="Waiting events", doc="How many events are in hand that have not been processed.")
+    def waitingEvents(self) -> int:
+        return 0 if self.statistics is None else self.statistics.lag
+
+    @reading(
+        dtype=float, label="Event rate", unit="1/s", format="%8.1f", doc="How many events are processed per second."
+    )
+    def eventRate(self) -> float:
+        return 0.0 if self.statistics is None else self.statistics.rate
+
+    @reading(dtype=float, label="Call time", unit="ms", format="%8.3f", doc="How long a call of process_event takes.")
+    def callTime(self) -> float:
+        return 0.0 if self.statistics is None else 1e3 * self.statistics.seconds_per_call
+
+    @reading(
+        dtype=float,
+        label="Load",
+        unit="%",
+        min_value=0,
+        max_value=100,
+        format="%5.1f",
+        doc="Share of the time in which the worker is not waiting for events.",
+    )
+    def load(self) -> float:
+        return 0.0 if self.statistics is None else 100 * (1 - self.statistics.time.waiting)
+
+    @reading(
+        dtype=[float],
+        max_dim_x=4,
+        label="Time shares",
+        unit="%",
+        doc="What the time goes to: waiting, taking events in, the Worker class, sending results and reports.",
+    )
+    def timeShares(self) -> list[float]:
+        return time_shares(self.statistics)

@@ -1,0 +1,91 @@
+"""What the ingester, worker and reducer device have in common: they belong to a controller."""
+
+from __future__ import annotations
+
+import time
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from tango import DevState
+from tango.server import command, device_property
+
+from dranspose.dataplane.messages import NO_SCAN
+from dranspose.dataplane.node import Phase
+from dranspose_tango.node_device import Condition, NodeDevice
+from dranspose_tango.node_thread import ControllerAwayError, control_endpoint
+
+LOOK_INTERVAL = 1.0  # seconds between two looks for a controller that is out of touch
+
+
+class ControlledDevice(NodeDevice):
+    """A device whose node follows a controller, and finds it again when that was started anew.
+
+    STANDBY: ready for a scan. RUNNING: in a scan. ALARM: ready, but something went wrong in the last scan. UNKNOWN: out
+    of touch with the controller. FAULT: the device cannot take part in a scan.
+    """
+
+    Controller = device_property(
+        dtype=str, mandatory=True, doc="The controller: the name of its device, or its full resource name."
+    )
+
+    def init_device(self) -> None:
+        """Start the node, as soon as the controller is found."""
+        self._endpoint = ""
+        self._next_look = 0.0
+        self._acknowledged = NO_SCAN
+        super().init_device()
+
+    @abstractmethod
+    def troubles(self, statistics: Any) -> str:
+        """Return in words what went wrong in the scan of the statistics, nothing if nothing did."""
+
+    @property
+    def statistics(self) -> Any:
+        """The latest statistics of the node, None while there is none."""
+        return None if self.node is None else self.node.statistics
+
+    def find_controller(self) -> str:
+        """Return where the node is to connect to; raises ControllerAwayError."""
+        self._endpoint = control_endpoint(self.Controller)
+        return self._endpoint
+
+    def node_condition(self, node: Any) -> Condition:
+        """Return the state that follows from those of the node and the scan."""
+        phase, reason = node.state.phase, node.state.reason
+        troubles = self.troubles(node.statistics)
+        match phase:
+            case Phase.OUT_OF_TOUCH:
+                return DevState.UNKNOWN, f"out of touch with {self.Controller}"
+            case Phase.FAILED:
+                return DevState.FAULT, reason
+            case Phase.RUNNING:
+                return DevState.RUNNING, f"in a scan; {troubles}" if troubles else "in a scan"
+        if troubles and node.statistics.scan != self._acknowledged:
+            return DevState.ALARM, f"ready for a scan; in the last one {troubles}"
+        return DevState.STANDBY, "ready for a scan"
+
+    @command
+    def Reset(self) -> None:
+        """Forget the errors; start the node anew if it has failed, or has not found its controller."""
+        if self.statistics is not None:
+            self._acknowledged = self.statistics.scan
+        super().Reset()
+
+    def report_more(self) -> None:
+        """Start the node anew if the controller was, and is to be found elsewhere now."""
+        now = time.monotonic()
+        if self.node is None or self.node.state.phase is not Phase.OUT_OF_TOUCH or now < self._next_look:
+            return
+        self._next_look = now + LOOK_INTERVAL
+        before = self._endpoint
+        try:
+            if self.find_controller() != before:
+                self.start_node()
+        except ControllerAwayError:
+            pass
+
+
+def counted(counts: Mapping[str, int]) -> str:
+    """Return those counts that are not 0, with what they count."""
+    return ", ".join(f"{count} {what}" for what, count in counts.items() if count)

@@ -1,0 +1,160 @@
+"""Parameters of an analysis, as attributes of the controller."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tango
+from tests.tangods.devices import CONTROLLER, Ensemble, Events, properties, proxies, running, wait_for
+
+ANALYSIS = """
+from dranspose.parameters import BinaryParameter, BoolParameter, FloatParameter, IntParameter, StrParameter
+
+class Worker:
+    def __init__(self, **kwargs): pass
+
+    @staticmethod
+    def describe_parameters():
+        return [IntParameter(name="rows", default=3, description="of the region"),
+                FloatParameter(name="gain", default=0.5), StrParameter(name="title", default="no title"),
+                BoolParameter(name="dark", default=True), BinaryParameter(name="mask", default=b"none")]
+
+    def process_event(self, event): pass
+
+class Reducer:
+    def __init__(self, **kwargs): pass
+
+    def process_result(self, result): pass
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working directory, with an analysis."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "described.py").write_text(ANALYSIS)
+    return tmp_path
+
+
+@pytest.fixture
+def ensemble(folder: Path) -> Iterator[Ensemble]:
+    with running(of(folder)):
+        devices = proxies()
+        devices.wait_for_nodes()
+        yield devices
+
+
+def of(folder: Path) -> dict[str, dict[str, object]]:
+    return properties(folder, "described:Worker", "described:Reducer", "tcp://127.0.0.1:9", folder / "state")
+
+
+def test_they_are_typed_and_begin_with_their_defaults(ensemble: Ensemble) -> None:
+    read = {name: ensemble.controller.read_attribute(name) for name in ("rows", "gain", "title", "dark", "mask")}
+    assert [attribute.value for attribute in read.values()] == [3, 0.5, "no title", True, ("binary", b"none")]
+    assert [attribute.type for attribute in read.values()] == [
+        tango.CmdArgType.DevLong64, tango.CmdArgType.DevDouble, tango.CmdArgType.DevString,
+        tango.CmdArgType.DevBoolean, tango.CmdArgType.DevEncoded,
+    ]  # fmt: skip
+    assert [read[name].w_value for name in ("rows", "gain", "title", "dark")] == [3, 0.5, "no title", True]
+    assert ensemble.controller.get_attribute_config("rows").description == "of the region"
+
+
+@pytest.mark.parametrize(
+    ("name", "value"), [("rows", -(2**62)), ("gain", 1e-300), ("title", "Ωμέγα, två rader\n"), ("dark", False)]
+)
+def test_a_value_that_is_written_is_in_force(ensemble: Ensemble, name: str, value: object) -> None:
+    before = ensemble.controller.parametersHash
+    with Events(ensemble.controller, name) as events:
+        ensemble.controller.write_attribute(name, value)
+        assert ensemble.controller.read_attribute(name).value == value
+        assert ensemble.controller.parametersHash != before
+        events.wait_for(lambda shown: shown == value)
+
+
+def test_a_value_set_by_command_shows_as_written(ensemble: Ensemble) -> None:
+    with Events(ensemble.controller, "rows") as events:
+        hash_ = ensemble.controller.SetParameter(["rows", "17"])
+        events.wait_for(lambda shown: shown == 17)
+    assert ensemble.controller.parametersHash == hash_
+    wait_for(ensemble.controller, "parametersHash", lambda shown: shown == hash_)
+    assert ensemble.controller.read_attribute("rows").w_value == 17
+
+
+def test_what_does_not_fit_is_refused_and_changes_nothing(ensemble: Ensemble) -> None:
+    before = ensemble.controller.parametersHash
+    with pytest.raises(tango.DevFailed, match=r"PARAMETER_INVALID[\s\S]*'rows' \(int\): 'many' is not int|'many'"):
+        ensemble.controller.SetParameter(["rows", "many"])
+    with pytest.raises(tango.DevFailed, match="PARAMETER_INVALID"):
+        ensemble.controller.SetParameter(["rows"])
+    assert (ensemble.controller.rows, ensemble.controller.parametersHash) == (3, before)
+
+
+def test_a_binary_one_comes_by_attribute_by_command_and_by_path(ensemble: Ensemble, folder: Path) -> None:
+    contents = [np.random.default_rng(i).bytes(10**6) for i in range(3)]
+    ensemble.controller.write_attribute("mask", ("", contents[0]))
+    assert ensemble.controller.mask == ("binary", contents[0])
+    ensemble.controller.UploadParameter(("mask", contents[1]))
+    assert ensemble.controller.mask == ("binary", contents[1])
+    (folder / "mask.npy").write_bytes(contents[2])
+    ensemble.controller.write_attribute("maskFile", str(folder / "mask.npy"))
+    assert ensemble.controller.mask == ("binary", contents[2])
+    assert ensemble.controller.maskFile == str(folder / "mask.npy")
+    ensemble.controller.UploadParameter(("mask", b"other"))
+    assert ensemble.controller.maskFile == ""
+
+
+def test_a_path_is_read_below_the_upload_directories_only(ensemble: Ensemble, folder: Path) -> None:
+    outside = folder.with_name(folder.name + "-outside")
+    outside.write_bytes(b"secret")
+    (folder / "link").symlink_to(outside)
+    for path in (outside, folder / "link", folder / ".." / outside.name, folder / "missing", folder):
+        with pytest.raises(tango.DevFailed, match="UPLOAD_REFUSED"):
+            ensemble.controller.write_attribute("maskFile", str(path))
+    assert ensemble.controller.mask == ("binary", b"none")
+
+
+def test_they_are_described(ensemble: Ensemble) -> None:
+    described = {parameter["name"]: parameter for parameter in json.loads(ensemble.controller.DescribeParameters())}
+    assert described["rows"] == {"name": "rows", "dtype": "int", "description": "of the region", "default": 3}
+    assert described["mask"]["default"] is None
+
+
+def test_values_outlive_the_controller(folder: Path) -> None:
+    mask = np.random.default_rng().bytes(10**6)
+    for _ in range(2):
+        with running(of(folder)):
+            devices = proxies()
+            devices.wait_for_nodes()
+            devices.controller.write_attribute("title", "remembered")
+            devices.controller.UploadParameter(("mask", mask))
+            devices.controller.SetParameter(["own/name", "also one that nobody describes"])
+            hash_ = devices.controller.parametersHash
+    with running(of(folder)):
+        devices = proxies()
+        devices.wait_for_nodes()
+        assert devices.controller.title == "remembered"
+        assert devices.controller.read_attribute("title").w_value == "remembered"
+        assert devices.controller.mask == ("binary", mask)
+        assert (devices.controller.rows, devices.controller.parametersHash) == (3, hash_)
+        devices.controller.Init()
+        devices.wait_for_nodes()
+        wait_for(devices.controller, "parametersHash", lambda shown: shown == hash_)
+
+
+def test_reload_brings_new_ones(ensemble: Ensemble, folder: Path) -> None:
+    (folder / "described.py").write_text(ANALYSIS.replace('name="rows"', 'name="columns"').replace("0.5", "0.75"))
+    for worker in ensemble.workers:
+        worker.Reload()
+    shown = wait_for(ensemble.controller, "parametersHash", lambda hash_: "columns" in attributes())
+    assert shown
+    assert ensemble.controller.columns == 3
+    assert ensemble.controller.gain == 0.75
+    assert "rows" not in attributes()
+
+
+def attributes() -> list[str]:
+    return list(tango.DeviceProxy(CONTROLLER).get_attribute_list())
