@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from tango.server import command, device_property
 
 from dranspose.analysis import load_class
 from dranspose.dataplane.node import Phase
+from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from dranspose_tango.analysis_folder import FOLDER
 from dranspose_tango.controlled_device import ControlledDevice
 from dranspose_tango.node_device import refuse

@@ -10,13 +10,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
 
-from dranspose.dataplane.statistics import IngesterStatistics, WorkerStatistics
 from tango import CmdArgType, DevFailed, DeviceProxy, DevState, DispLevel
 from tango.server import command, device_property
 from tango.utils import PyTangoThread
 
 from dranspose.dataplane.controller import ABORTED, Controller, Phase, Refused, Status
 from dranspose.dataplane.messages import NO_SCAN
+from dranspose.dataplane.statistics import IngesterStatistics, WorkerStatistics
 from dranspose.parameters import BinaryParameter, ParameterError
 from dranspose.protocol import ParameterName
 from dranspose.scheduling.instructions import Report

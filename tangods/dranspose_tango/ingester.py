@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from dranspose.dataplane.statistics import IngesterStatistics
 from tango.server import device_property
 
 from dranspose.analysis import load_class
 from dranspose.dataplane.ingester import KEEP_BYTES, Ingester
+from dranspose.dataplane.statistics import IngesterStatistics
 from dranspose.sources.stins import StinsSource
 from dranspose_tango.controlled_device import ControlledDevice, counted
 from dranspose_tango.node_device import reading

@@ -5,10 +5,10 @@ from __future__ import annotations
 import contextlib
 from typing import Any
 
-from dranspose.dataplane.statistics import ReducerStatistics
 from tango.server import device_property
 
 from dranspose.dataplane.reducer import Reducer
+from dranspose.dataplane.statistics import ReducerStatistics
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_device import AnalysisDevice, time_shares
 from dranspose_tango.attributes import DynamicAttributes, Published, published

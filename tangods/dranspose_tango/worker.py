@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from dranspose.dataplane.statistics import WorkerStatistics
 from tango.server import device_property
 
+from dranspose.dataplane.statistics import WorkerStatistics
 from dranspose.dataplane.worker import Worker
 from dranspose.protocol import GENERIC_TAG
 from dranspose_tango.analysis_device import AnalysisDevice, time_shares

@@ -65,7 +65,7 @@ def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutoria
     with Events(ensemble.controller, "State") as states:
         scan = ensemble.controller.Arm(json.dumps({"streams": ["xrd"], "scan": {"nb_points": 9}}))
         assert ensemble.controller.State() in (DevState.MOVING, DevState.RUNNING)
-        states.wait_for(lambda state: state is not DevState.STANDBY)
+        states.wait_for(lambda state: state is DevState.RUNNING)
         states.wait_for(lambda state: state is DevState.STANDBY)
     assert ensemble.controller.scanId == scan
     assert (ensemble.controller.completedEvents, ensemble.controller.totalEvents) == (11, 11)

@@ -64,7 +64,7 @@ def test_they_are_typed_and_begin_with_their_defaults(ensemble: Ensemble) -> Non
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("rows", -(2**62)), ("gain", 1e-300), ("title", "Ωμέγα, två rader\n"), ("dark", False)]
+    ("name", "value"), [("rows", -(2**62)), ("gain", 1e-300), ("title", "två rader\n\xb5m"), ("dark", False)]
 )
 def test_a_value_that_is_written_is_in_force(ensemble: Ensemble, name: str, value: object) -> None:
     before = ensemble.controller.parametersHash
