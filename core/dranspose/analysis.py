@@ -203,6 +203,18 @@ class _Instance:
         if self._close is not None:
             self._guarded("close", self._close, context)
 
+    @property
+    def publish(self) -> Mapping[Any, Any]:
+        """What the class publishes at present."""
+        published = getattr(self._instance, "publish", None)
+        return published if isinstance(published, Mapping) else {}
+
+    @property
+    def publish_rlock(self) -> contextlib.AbstractContextManager[object] | None:
+        """What to hold while reading `publish`, if the class has it."""
+        lock: contextlib.AbstractContextManager[object] | None = getattr(self._instance, "publish_rlock", None)
+        return lock
+
     def _where(self, hook: str) -> str:
         return f"{hook} of {self._class_name}"
 
@@ -286,18 +298,6 @@ class Reducer(_Instance):
         if self._timer is None:
             return None
         return self._seconds("timer", self._guarded("timer", self._timer, parameters))
-
-    @property
-    def publish(self) -> Mapping[Any, Any]:
-        """What the class publishes at present."""
-        published = getattr(self._instance, "publish", None)
-        return published if isinstance(published, Mapping) else {}
-
-    @property
-    def publish_rlock(self) -> contextlib.AbstractContextManager[object] | None:
-        """What to hold while reading `publish`, if the class has it."""
-        lock: contextlib.AbstractContextManager[object] | None = getattr(self._instance, "publish_rlock", None)
-        return lock
 
 
 def _pickled(result: object) -> Pickles:

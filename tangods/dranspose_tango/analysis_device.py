@@ -1,7 +1,8 @@
-"""What the worker and the reducer device have in common: they load a user's class, and can load it anew."""
+"""What the worker and the reducer device have in common: a user's class, and attributes that show what it publishes."""
 
 from __future__ import annotations
 
+import contextlib
 from typing import Any
 
 from tango.server import command, device_property
@@ -9,13 +10,15 @@ from tango.server import command, device_property
 from dranspose.analysis import load_class
 from dranspose.dataplane.node import Phase
 from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
+from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
+from dranspose_tango.attributes import DynamicAttributes, Published, published
 from dranspose_tango.controlled_device import ControlledDevice
 from dranspose_tango.node_device import refuse
 
 
 class AnalysisDevice(ControlledDevice):
-    """A device that runs a user's class."""
+    """A device that runs a user's class; what its ``publish`` holds are attributes of the device."""
 
     AnalysisClass = device_property(
         dtype=str, mandatory=True, doc="The class, as package.module:Class, such as src.worker:TestWorker."
@@ -26,6 +29,13 @@ class AnalysisDevice(ControlledDevice):
         doc="The folder in which the class is looked for, and which it works in: one for all devices of a server.",
     )
 
+    def init_device(self) -> None:
+        """Start the node, with nothing published."""
+        self._omissions = Omissions()
+        self._shown: dict[str, Published] = {}
+        self._attributes = DynamicAttributes(self, self._read_published)
+        super().init_device()
+
     def load_analysis(self) -> type[Any]:
         """Return the user's class; raises AnalysisError, UserCodeError."""
         FOLDER.enter(self.AnalysisPath, self.get_name())
@@ -35,6 +45,20 @@ class AnalysisDevice(ControlledDevice):
         """End the node, and leave the folder to others."""
         super().delete_device()
         FOLDER.leave(self.get_name())
+
+    def report_more(self) -> None:
+        """Copy what the class publishes, and show it."""
+        super().report_more()
+        if self.node is None:
+            return
+        publish, lock = self.node.published()
+        with lock or contextlib.nullcontext():
+            self._shown = published(publish, self._omissions)
+        self._attributes.follow({name: shown.definition for name, shown in self._shown.items()})
+        self._attributes.push()
+
+    def _read_published(self, attribute: str) -> Any:
+        return self._shown[attribute].value
 
     @command
     def Reload(self) -> None:

@@ -4,15 +4,11 @@ from __future__ import annotations
 
 from tango.server import device_property
 
-from dranspose.analysis import load_class
 from dranspose.dataplane.ingester import KEEP_BYTES, Ingester
 from dranspose.dataplane.statistics import IngesterStatistics
-from dranspose.sources.stins import StinsSource
+from dranspose.sources.catalogue import BUILT_IN, make_sources
 from dranspose_tango.controlled_device import ControlledDevice, counted
 from dranspose_tango.node_device import reading
-from dranspose_tango.source_property import urls_by_stream
-
-BUILT_IN_SOURCES = {"stins": StinsSource}
 
 
 class DransposeIngester(ControlledDevice):
@@ -21,7 +17,7 @@ class DransposeIngester(ControlledDevice):
     Source = device_property(
         dtype=str,
         default_value="stins",
-        doc=f"What the detectors speak: {', '.join(BUILT_IN_SOURCES)}, or package.module:Class of another source.",
+        doc=f"What the detectors speak: {', '.join(BUILT_IN)}, or package.module:Class of another source.",
     )
     Streams = device_property(dtype=[str], mandatory=True, doc="The names of the streams, as in trigger maps.")
     Urls = device_property(
@@ -42,9 +38,8 @@ class DransposeIngester(ControlledDevice):
     )
 
     def make_node(self) -> Ingester:
-        """Return the ingester; raises AnalysisError, ValueError."""
-        source = BUILT_IN_SOURCES.get(self.Source) or load_class(self.Source)
-        sources = [source(stream, urls) for stream, urls in urls_by_stream(self.Streams, self.Urls).items()]
+        """Return the ingester; raises AnalysisError, SourceError, zmq.ZMQError."""
+        sources = make_sources(self.Source, self.Streams, self.Urls)
         return Ingester(
             self.get_name(),
             self.find_controller(),

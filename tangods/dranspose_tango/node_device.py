@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 
 PUSH_INTERVAL = 0.1  # seconds between two rounds of events, at least
 ROUNDS_SHARE = 0.1  # of its time that the reporting thread spends on rounds, at most
-LOOK_INTERVAL = 1.0  # seconds after which it looks even if nothing was said to have changed
+IDLE_INTERVAL = 1.0  # seconds between two rounds if nothing is said to have changed, and no scan is in hand
 PATIENCE = 2.0  # seconds to wait for user code when a device ends
 
 Condition = tuple[DevState, str]
@@ -147,7 +147,7 @@ class NodeDevice(Device):
 
     def _report(self) -> None:
         while not self._over.is_set():
-            self._changed.wait(LOOK_INTERVAL)
+            self._changed.wait(PUSH_INTERVAL if self.get_state() is DevState.RUNNING else IDLE_INTERVAL)
             self._changed.clear()
             began = time.monotonic()
             self._log.forward(self.get_logger())

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-import contextlib
-from typing import Any
-
 from tango.server import device_property
 
 from dranspose.dataplane.reducer import Reducer
 from dranspose.dataplane.statistics import ReducerStatistics
-from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_device import AnalysisDevice, time_shares
-from dranspose_tango.attributes import DynamicAttributes, Published, published
 from dranspose_tango.controlled_device import counted
 from dranspose_tango.node_device import reading
 
@@ -28,13 +23,6 @@ class DransposeReducer(AnalysisDevice):
     HttpPort = device_property(
         dtype=int, default_value=0, doc="Where to serve results over HTTP, for h5pyd and silx; 0: not at all."
     )
-
-    def init_device(self) -> None:
-        """Start the node, with nothing published."""
-        self._omissions = Omissions()
-        self._shown: dict[str, Published] = {}
-        self._attributes = DynamicAttributes(self, self._read_published)
-        super().init_device()
 
     def make_node(self) -> Reducer:
         """Return the reducer; raises AnalysisError, UserCodeError, ParameterError, OSError."""
@@ -99,19 +87,3 @@ class DransposeReducer(AnalysisDevice):
     @reading(dtype=str, label="HTTP address", doc="Where the results are served for h5pyd and silx.")
     def httpAddress(self) -> str:
         return "" if self.node is None else self.node.http_url or ""
-
-    # What is published
-
-    def report_more(self) -> None:
-        """Copy what is published, and show it."""
-        super().report_more()
-        if self.node is None:
-            return
-        publish, lock = self.node.published()
-        with lock or contextlib.nullcontext():
-            self._shown = published(publish, self._omissions)
-        self._attributes.follow({name: shown.definition for name, shown in self._shown.items()})
-        self._attributes.push()
-
-    def _read_published(self, attribute: str) -> Any:
-        return self._shown[attribute].value

@@ -6,10 +6,13 @@ import importlib.metadata
 import logging
 import time
 from abc import abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from typing import Any
 
 import zmq
 
+from dranspose import analysis
 from dranspose.analysis import AnalysisError, Context, UserCodeError
 from dranspose.build_metadata import read_build_metadata
 from dranspose.dataplane.messages import Arm, Failure, Message, Parameters
@@ -28,6 +31,8 @@ FAILURES_PER_SECOND = 10
 class AnalysisNode(Node):
     """A node that runs one of the user's classes; arguments and attributes are those of `Node`."""
 
+    _instance: analysis.Worker | analysis.Reducer | None
+
     def __init__(self, name: str, controller_url: str, on_change: Callable[[], None] | None = None) -> None:
         super().__init__(name, controller_url, on_change)
         self._latest = ParameterVersion.of(())
@@ -38,6 +43,11 @@ class AnalysisNode(Node):
         self._build = read_build_metadata()
         self._stopwatch = Stopwatch()
         self._meter = Meter(time.monotonic())
+
+    def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
+        """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""
+        instance = self._instance
+        return ({}, None) if instance is None else (instance.publish, instance.publish_rlock)
 
     def _turn(self) -> None:
         stopwatch = self._stopwatch

@@ -127,7 +127,7 @@ class Status:
     ingesters: tuple[str, ...]
     workers: tuple[str, ...]
     reducers: tuple[str, ...]
-    streams: tuple[str, ...]
+    streams: tuple[StreamName, ...]
     refused: Mapping[str, str]
     version: int
     parameters: ParameterVersion
@@ -167,7 +167,11 @@ class Controller:
         on_change: Callable[[], None] | None = None,
     ) -> None:
         self._context: zmq.Context[Any] = zmq.Context()
-        self._router = bound(self._context, bind)
+        try:
+            self._router = bound(self._context, bind)
+        except zmq.ZMQError:
+            self._context.destroy()
+            raise
         self.url = endpoint(self._router)
         self._wakeup = Wakeup()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
@@ -390,9 +394,8 @@ class Controller:
             if isinstance(hello, IngesterHello)
         }
         ingesters = {identity: streams for identity, streams in ingesters.items() if streams}
-        streams = {stream for streams in ingesters.values() for stream in streams}
         workers = {identity: hello for identity, hello in self._peers.items() if isinstance(hello, WorkerHello)}
-        trigger_map.check(streams, [frozenset(hello.tags) for hello in workers.values()])
+        trigger_map.check(self._streams, [frozenset(hello.tags) for hello in workers.values()])
         reducers = [identity for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)]
         if not reducers:
             raise Refused("there is no reducer")
@@ -546,6 +549,11 @@ class Controller:
             self._wakeup.wake()
 
     @property
+    def _streams(self) -> tuple[StreamName, ...]:
+        ingesters = [hello for hello in self._peers.values() if isinstance(hello, IngesterHello)]
+        return tuple(StreamName(stream) for hello in ingesters for stream in hello.streams)
+
+    @property
     def _phase(self) -> Phase:
         if self._scan is None:
             return Phase.STANDBY
@@ -565,9 +573,7 @@ class Controller:
             ingesters=names(IngesterHello),
             workers=names(WorkerHello),
             reducers=names(ReducerHello),
-            streams=tuple(
-                stream for hello in self._peers.values() if isinstance(hello, IngesterHello) for stream in hello.streams
-            ),
+            streams=self._streams,
             refused={identity: reason for identity, (_, reason) in self._refused.items()},
             version=self._version,
             parameters=self._parameters.version,

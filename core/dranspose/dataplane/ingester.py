@@ -92,9 +92,10 @@ class Ingester(Node):
         self._sources = list(sources)
         self._folder = folder
         self._keep_bytes = keep_bytes
+        with self._letting_go_on_error():
+            self._router = bound(self._zmq, bind)
         self.capture = capture
         self._recorder = Recorder(self._wakeup.wake, backlog_bytes)
-        self._router = bound(self._zmq, bind)
         self._poller.register(self._router, zmq.POLLIN)
         self.url = endpoint(self._router)
         self._polled: dict[zmq.Socket[bytes] | int, tuple[Source, Readable]] = {}

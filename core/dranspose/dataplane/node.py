@@ -5,7 +5,8 @@ from __future__ import annotations
 import logging
 import time
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
 from typing import Any
@@ -87,6 +88,16 @@ class Node(ABC):
         self._refusal = ""
         self._scan_id = self._latest_scan = NO_SCAN
         self._next_look = 0.0
+
+    @contextmanager
+    def _letting_go_on_error(self) -> Iterator[None]:
+        """Let go of the sockets if what is done within raises: a node that cannot be made leaves nothing open."""
+        try:
+            yield
+        except BaseException:
+            self._zmq.destroy(linger=0)
+            self._wakeup.close()
+            raise
 
     def run(self) -> None:
         """Work until `stop` is called; then let go of everything."""

@@ -5,10 +5,9 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
 
 import zmq
@@ -77,18 +76,14 @@ class Reducer(AnalysisNode):
         self._timer: ReducerTimer | None = None
         self._timer_failures: deque[UserCodeError] = deque()
         self._workers: dict[str, WorkerName] = {}
-        self._router = bound(self._zmq, bind)
+        with self._letting_go_on_error():
+            self._router = bound(self._zmq, bind)
+            self._server = None if http_port is None else self._serve(http_host, http_port)
         self._poller.register(self._router, zmq.POLLIN)
         self.url = endpoint(self._router)
-        self._server = None if http_port is None else self._serve(http_host, http_port)
         self._version = 0  # of the parameters, the latest one in use
         self._end()
         self._join(ReducerHello(name, self.url, parameters))
-
-    def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
-        """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""
-        instance = self._instance
-        return ({}, None) if instance is None else (instance.publish, instance.publish_rlock)
 
     @property
     def http_url(self) -> str | None:

@@ -1,0 +1,200 @@
+"""The states of the devices: what each tells, and what leads out of it."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import tango
+from tango import DevState
+from tests.system.ensemble import free_url
+from tests.tangods.devices import (
+    CONTROLLER,
+    INGESTER,
+    REDUCER,
+    Ensemble,
+    Events,
+    properties,
+    proxies,
+    running,
+    wait_for,
+    wait_for_state,
+)
+
+from dranspose.simulate.stins import StinsDetector, simulate
+
+URL = free_url()
+WORKER = "test/dranspose/worker-1"
+UNIFORM = json.dumps({"uniform": {"streams": ["xrd"], "events": 9}})
+
+ANALYSIS = """
+class Worker:
+    def __init__(self, **kwargs): pass
+
+    def process_event(self, event):
+        if event.event_number == 5:
+            raise ArithmeticError("five is too much for α")
+        return event.event_number
+
+class Reducer:
+    def __init__(self, **kwargs):
+        self.publish = {"events": [], "latest": 0}
+
+    def process_result(self, result):
+        self.publish["events"] = sorted([*self.publish["events"], result.payload])
+        self.publish["latest"] = float(result.payload)
+"""
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the working directory, with an analysis."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "failing.py").write_text(ANALYSIS)
+    return tmp_path
+
+
+def of(folder: Path) -> dict[str, dict[str, object]]:
+    return properties(folder, "failing:Worker", "failing:Reducer", URL, folder / "state")
+
+
+@pytest.fixture
+def ensemble(folder: Path) -> Iterator[Ensemble]:
+    with running(of(folder)):
+        devices = proxies()
+        devices.wait_for_nodes()
+        yield devices
+
+
+@pytest.fixture
+def detector() -> Iterator[None]:
+    stop, bound = threading.Event(), threading.Event()
+    images = StinsDetector(images=9, shape=(4, 4))
+    thread = threading.Thread(target=simulate, args=(images, URL, stop, lambda url: bound.set()))
+    thread.start()
+    bound.wait()
+    yield
+    stop.set()
+    thread.join()
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_scan_with_failed_events_ends_in_alarm_until_reset(ensemble: Ensemble) -> None:
+    ensemble.run(UNIFORM)
+    assert ensemble.controller.State() is DevState.ALARM
+    assert "1 events failed" in ensemble.controller.Status()
+    assert (ensemble.controller.failedEvents, ensemble.controller.completedEvents) == (1, 11)
+    assert any("five is too much for \\u03b1" in error for error in ensemble.controller.lastErrors)
+    states = [wait_for_state(worker, DevState.ALARM, DevState.STANDBY) for worker in ensemble.workers]
+    worker = ensemble.workers[[wait_for(one, "failedEvents", lambda count: True) for one in ensemble.workers].index(1)]
+    assert DevState.ALARM in states
+    assert 'raise ArithmeticError("five is too much' in worker.lastError
+    assert sum(worker.processedEvents for worker in ensemble.workers) == 13  # start and end packets twice
+    for device in (ensemble.controller, worker):
+        device.Reset()
+        wait_for_state(device, DevState.STANDBY)
+    assert worker.lastError == ""
+
+
+@pytest.mark.usefixtures("detector")
+def test_what_the_reducer_publishes_is_shown(ensemble: Ensemble) -> None:
+    with Events(ensemble.reducer, "State") as states:
+        ensemble.run(UNIFORM)
+        states.wait_for(lambda state: state is DevState.RUNNING)
+        states.wait_for(lambda state: state is DevState.STANDBY)
+    assert list(ensemble.reducer.events) == sorted([0, 0, 10, 10, 1, 2, 3, 4, 6, 7, 8, 9])
+    assert ensemble.reducer.latest == 10.0
+
+
+def test_arming_is_refused_with_the_reason(ensemble: Ensemble) -> None:
+    controller = ensemble.controller
+    with pytest.raises(tango.DevFailed, match=r"TRIGGER_MAP_INVALID[\s\S]*no JSON|no JSON"):
+        controller.Arm("{")
+    with pytest.raises(tango.DevFailed, match="no such stream; the streams are: xrd"):
+        controller.Arm(json.dumps({"uniform": {"streams": ["eiger"], "events": 9}}))
+    with Events(controller, "State") as states:
+        controller.Arm(UNIFORM)
+        states.wait_for(lambda state: state is DevState.RUNNING)
+    with pytest.raises(tango.DevFailed, match="OPERATION_NOT_ALLOWED"):
+        controller.Arm(UNIFORM)
+    assert controller.State() is DevState.RUNNING
+    with pytest.raises(tango.DevFailed, match="OPERATION_NOT_ALLOWED"):
+        ensemble.reducer.Reload()
+    controller.Abort()
+    wait_for_state(controller, DevState.STANDBY)
+    assert controller.Status() == "ready for a scan; the last one was aborted"
+
+
+def test_a_live_view_runs_until_it_is_stopped(ensemble: Ensemble) -> None:
+    controller = ensemble.controller
+    controller.write_attribute("liveXrd", False)
+    with pytest.raises(tango.DevFailed, match="no stream is chosen"):
+        controller.Live()
+    controller.write_attribute("liveXrd", True)
+    with Events(controller, "State") as states:
+        controller.Live()
+        states.wait_for(lambda state: state is DevState.RUNNING)
+        assert controller.totalEvents > 10**9
+        controller.Stop()
+        states.wait_for(lambda state: state in (DevState.STANDBY, DevState.ALARM))
+
+
+def test_stop_abort_and_reset_do_nothing_without_a_scan(ensemble: Ensemble) -> None:
+    for command in ("Stop", "Abort", "Reset"):
+        ensemble.controller.command_inout(command)
+    assert ensemble.controller.State() is DevState.STANDBY
+
+
+def test_a_class_that_is_not_there_is_a_fault_until_it_is(folder: Path) -> None:
+    devices = of(folder)
+    devices[WORKER]["AnalysisClass"] = "failing:Later"
+    with running(devices):
+        worker = tango.DeviceProxy(WORKER)
+        wait_for_state(worker, DevState.FAULT)
+        assert "no class 'Later' in failing" in worker.Status()
+        (folder / "failing.py").write_text(ANALYSIS.replace("class Worker", "class Later"))
+        worker.Reset()
+        wait_for_state(worker, DevState.STANDBY)
+
+
+@pytest.mark.parametrize(
+    ("device", "wrong", "said"),
+    [
+        (WORKER, {"AnalysisPath": "/nowhere"}, "AnalysisPath '/nowhere': there is no such folder"),
+        (INGESTER, {"Streams": ["a", "b"]}, "1 URLs for 2"),
+        (INGESTER, {"Source": "telepathy"}, "telepathy"),
+        (INGESTER, {"KeepBytes": "much"}, "the properties cannot be read"),
+        (REDUCER, {"HttpPort": 1, "HttpInterface": "192.0.2.1"}, "192.0.2.1"),
+        (CONTROLLER, {"BindInterface": "192.0.2.1"}, "192.0.2.1"),
+    ],
+)
+def test_a_wrong_property_is_a_fault_that_says_so(
+    folder: Path, device: str, wrong: dict[str, object], said: str
+) -> None:
+    devices = of(folder)
+    devices[device] |= wrong
+    with running(devices):
+        proxy = tango.DeviceProxy(device)
+        wait_for_state(proxy, DevState.FAULT)
+        assert said in proxy.Status()
+        proxy.Reset()
+        proxy.Init()
+        wait_for_state(proxy, DevState.FAULT)
+
+
+def test_a_device_waits_for_its_controller(folder: Path) -> None:
+    with running({WORKER: of(folder)[WORKER]}):
+        worker = tango.DeviceProxy(WORKER)
+        wait_for_state(worker, DevState.UNKNOWN)
+        assert "does not answer" in wait_for(worker, "Status", lambda status: "starting" not in status)
+
+
+def test_devices_find_a_controller_that_was_started_anew(ensemble: Ensemble) -> None:
+    with Events(ensemble.workers[0], "State") as states:
+        ensemble.controller.Init()
+        states.wait_for(lambda state: state is DevState.UNKNOWN)
+        states.wait_for(lambda state: state is DevState.STANDBY)
+    ensemble.wait_for_nodes()
