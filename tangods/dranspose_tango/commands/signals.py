@@ -1,4 +1,4 @@
-"""Ctrl-C and SIGTERM, as a request to end in good order."""
+"""Ctrl-C, SIGTERM and SIGHUP, as a request to end in good order."""
 
 from __future__ import annotations
 
@@ -12,9 +12,11 @@ INTERRUPTED = 130  # the exit status that a shell reports for SIGINT: 128 + 2
 
 @contextmanager
 def stopped_by_signals() -> Iterator[threading.Event]:
-    """Set the event at the first Ctrl-C or SIGTERM, so that the scan is finished; the next one acts as ever."""
+    """Set the event at the first Ctrl-C, SIGTERM, or SIGHUP of a terminal that is closed; the next one acts as ever."""
     stop = threading.Event()
-    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    before = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)}
+    if before[signal.SIGHUP] is signal.SIG_IGN:  # nohup
+        del before[signal.SIGHUP]
 
     def restore() -> None:
         for number, handler in before.items():
