@@ -3,17 +3,12 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-TUTORIAL := resources/tutorial
 OTHER_VERSIONS := $(addprefix $(VENV)/,h5pyd-0.18.0 h5pyd-0.24.0 cbor2-5.6.5 cbor2-5.9.0)
 
 .PHONY: run test lint typecheck bench clean
 
 run: $(VENV)/run.installed
-	cd $(TUTORIAL) && ../../$(BIN)/dranspose replay -w s12_poni.worker:TestWorker -r s12_poni.reducer:TestReducer \
-		-f data/dump_xrd.cbors -p s12_poni/parameters.json
-	cd $(TUTORIAL) && ../../$(BIN)/python plot.py output/xrd_processed.h5 output/xrd_processed.png
-	@echo "results:         $(TUTORIAL)/output/xrd_processed.h5"
-	@echo "diffractograms:  $(TUTORIAL)/output/xrd_processed.png"
+	$(BIN)/dranspose demo
 
 test: $(VENV)/dev.installed
 	$(BIN)/python -m pytest
