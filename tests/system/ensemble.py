@@ -77,7 +77,8 @@ class Ensemble:
     def __init__(self, folder: Path, worker: str, reducer: str, values: Mapping[str, bytes] | None = None) -> None:
         self._folder = folder
         self._worker, self._reducer = worker, reducer
-        self.controller = Controller({ParameterName(name): data for name, data in (values or {}).items()})
+        self._given = {ParameterName(name): data for name, data in (values or {}).items()}
+        self.controller = Controller(self._given)
         self._thread = threading.Thread(target=self.controller.run, name="controller")
         self.processes: dict[str, multiprocessing.process.BaseProcess] = {}
 
@@ -94,6 +95,15 @@ class Ensemble:
             process.join()
         self.controller.stop()
         self._thread.join()
+
+    def restart_controller(self) -> None:
+        """Start a new controller, which knows nothing, in the place of the one before."""
+        url = self.controller.url
+        self.controller.stop()
+        self._thread.join()
+        self.controller = Controller(self._given, url)
+        self._thread = threading.Thread(target=self.controller.run, name="controller")
+        self._thread.start()
 
     def start_ingester(self, name: str, urls: Mapping[str, str], capture: str = "") -> None:
         """Start an ingester for these streams, which records them if it is told where."""

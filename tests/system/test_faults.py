@@ -135,7 +135,25 @@ def test_a_worker_is_stopped_and_goes_on(counting: Callable[..., Ensemble], tmp_
     os.kill(stopped.pid, signal.SIGSTOP)
     ensemble.controller.wait_until(lambda status: bool(status.report and status.report.lost_workers), PATIENCE)
     os.kill(stopped.pid, signal.SIGCONT)
+    ensemble.wait_for(ingesters=1, workers=2)
     assert_each_event_once(tmp_path, ensemble.wait_for_end(scan))
+
+
+def test_the_controller_is_restarted_in_a_scan(counting: Callable[..., Ensemble], tmp_path: Path) -> None:
+    ensemble = counting(workers=2, seconds=0.001)
+    ensemble.start_detector(DETECTOR, URL)
+    ensemble.controller.arm(uniform())
+    before = ensemble.controller.wait_until(completed(EVENTS // 10), PATIENCE)
+    ensemble.restart_controller()
+    after = ensemble.wait_for(ingesters=1, workers=2)
+    assert after.parameters == before.parameters
+    assert not {*before.ingesters, *before.workers, *before.reducers} & {
+        *after.ingesters,
+        *after.workers,
+        *after.reducers,
+    }
+    ensemble.start_detector(DETECTOR, URL)
+    assert_each_event_once(tmp_path, ensemble.run_scan(uniform()))
 
 
 def test_a_worker_joins(counting: Callable[..., Ensemble], tmp_path: Path) -> None:

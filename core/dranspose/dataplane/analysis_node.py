@@ -117,6 +117,10 @@ class AnalysisNode(Node):
         self._latest = self._latest.changed(types, {ParameterName(name): data for name, (_, data) in changed.items()})
         self._versions[version] = self._latest
 
+    def _forget(self) -> None:
+        self._latest = ParameterVersion.of(())
+        self._versions = {}
+
     def _close(self) -> None:
         try:
             self._close_instance()

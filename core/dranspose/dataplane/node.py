@@ -26,13 +26,13 @@ from dranspose.dataplane.messages import (
     decode,
     encode,
 )
-from dranspose.dataplane.sockets import arrived, connected, new_identity
+from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken, new_identity
 from dranspose.dataplane.statistics import NodeStatistics
 from dranspose.dataplane.wakeup import Wakeup
 
 logger = logging.getLogger(__name__)
 
-SILENCE = 10.0  # seconds without a sign of the controller, after which a scan is given up
+SILENCE = 10.0  # seconds without a sign of the controller, after which the node gives up its scan and comes anew
 OUT_OF_TOUCH = 2.0  # seconds without one, after which the node says so
 STATISTICS_INTERVAL = 0.5  # seconds
 
@@ -57,6 +57,10 @@ class State:
 class Node(ABC):
     """A node of an ensemble; `run` is its loop, in one thread.
 
+    An incarnation of a node is one connection to the controller. When that breaks, be it that the controller was
+    restarted, the network failed, or the node was stopped for a while, messages may be lost: the node gives up what it
+    has in hand, and comes again as another incarnation.
+
     Args:
         name: of the node.
         controller_url: where the controller is.
@@ -70,11 +74,13 @@ class Node(ABC):
     """
 
     statistics: NodeStatistics
+    _hello: Hello
 
     def __init__(self, name: str, controller_url: str, on_change: Callable[[], None] | None = None) -> None:
         self.name = name
         self.identity = new_identity(name)
         self.state = State(Phase.OUT_OF_TOUCH)
+        self._controller_url = controller_url
         self._on_change = on_change
         self._zmq: zmq.Context[Any] = zmq.Context()
         self._controller = connected(self._zmq, controller_url, self.identity)
@@ -154,9 +160,25 @@ class Node(ABC):
     # The controller
 
     def _join(self, hello: Hello) -> None:
-        """Tell the controller that the node is there."""
+        """Tell the controller that the node is there, for the first time."""
         self.statistics = self._measure(time.monotonic())
+        self._hello = hello
         self._send(hello, NO_SCAN)
+
+    def _join_anew(self, now: float) -> None:
+        """Forget all that the controller said, and come again as another incarnation."""
+        before = self.identity
+        self._disarm()
+        self._forget()
+        self._poller.unregister(self._controller)
+        disconnect(self._controller)
+        self.identity = new_identity(self.name)
+        self._controller = connected(self._zmq, self._controller_url, self.identity)
+        self._poller.register(self._controller, zmq.POLLIN)
+        self._heard = now
+        self._is_welcome = False
+        self._send(self._hello, NO_SCAN)
+        logger.warning("%s comes again as %s", before, self.identity)
 
     def _send(self, message: Message, scan: bytes) -> None:
         self._controller.send(encode(message, scan))
@@ -204,16 +226,27 @@ class Node(ABC):
         self._scan_id = NO_SCAN
         self._next_look = 0.0
 
+    def _has_lost_touch(self, now: float) -> bool:
+        """Tell whether a connection is broken that the node cannot do without."""
+        return has_broken(self._controller)
+
+    def _forget(self) -> None:  # noqa: B027 - there may be nothing
+        """Forget what the controller said outside of scans."""
+
     # What it tells of itself
 
     def _look_around(self, now: float) -> None:
-        """Give up a scan that the controller does not care for any more, and tell how the node stands."""
+        """Look after the connections, and tell how the node stands."""
+        if now - self._heard > SILENCE:
+            logger.error("%s has not heard of the controller for %g s", self.identity, SILENCE)
+            self._join_anew(now)
+        elif self._has_lost_touch(now):
+            logger.error("%s has lost a connection", self.identity)
+            self._join_anew(now)
         self._next_look = now + STATISTICS_INTERVAL
-        if self._scan_id != NO_SCAN and now - self._heard > SILENCE:
-            logger.error("%s gives up its scan: the controller has been silent for %g s", self.identity, SILENCE)
-            self._disarm()
         self.statistics = self._measure(now)
-        self._send(self.statistics, NO_SCAN)
+        if self._is_welcome:
+            self._send(self.statistics, NO_SCAN)
         self._stand(self._standing(now))
 
     def _standing(self, now: float) -> State:

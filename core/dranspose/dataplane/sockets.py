@@ -22,7 +22,12 @@ def bound(context: zmq.Context[Any], url: str) -> zmq.Socket[bytes]:
     """Return a ROUTER bound to a URL, port ``*`` for a free one; to send to a peer that is gone raises EHOSTUNREACH."""
     socket = _configured(context.socket(zmq.ROUTER))
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    socket.bind(url)
+    socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a peer that connects again need not wait for its first connection's end
+    try:
+        socket.bind(url)
+    except zmq.ZMQError:
+        socket.close()
+        raise
     return socket
 
 
@@ -30,8 +35,21 @@ def connected(context: zmq.Context[Any], url: str, identity: str) -> zmq.Socket[
     """Return a DEALER that connects to a ROUTER under this identity."""
     socket = _configured(context.socket(zmq.DEALER))
     socket.setsockopt_string(zmq.IDENTITY, identity)
+    socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     socket.connect(url)
     return socket
+
+
+def has_broken(socket: zmq.Socket[bytes]) -> bool:
+    """Tell whether a connection made by `connected` has ever broken: what was under way then may be lost."""
+    return bool(socket.get_monitor_socket().poll(0))
+
+
+def disconnect(socket: zmq.Socket[bytes]) -> None:
+    """Close a socket made by `connected`."""
+    socket.get_monitor_socket().close()
+    socket.disable_monitor()
+    socket.close()
 
 
 @overload

@@ -16,7 +16,8 @@ from dranspose.analysis import UserCodeError
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
 from dranspose.dataplane.messages import Done, Message, Peers, Proceed, WorkerHello, encode
-from dranspose.dataplane.sockets import arrived, connected
+from dranspose.dataplane.node import OUT_OF_TOUCH
+from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken
 from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.event import EventData
@@ -84,6 +85,7 @@ class Worker(AnalysisNode):
         self._hello = WorkerHello(name, tuple(sorted(tags)), stateless, parameters)
         self._ingesters: dict[str, zmq.Socket[bytes]] = {}
         self._reducers: dict[str, zmq.Socket[bytes]] = {}
+        self._broken: dict[zmq.Socket[bytes], float] = {}  # connections to them, and since when they are
         self._instance: analysis.Worker | None = None
         self._clock = TickClock()
         self._seconds_per_call = 0.0
@@ -228,13 +230,25 @@ class Worker(AnalysisNode):
             case _:
                 super()._obey(message)
 
+    def _forget(self) -> None:
+        super()._forget()
+        self._meet({}, self._ingesters, listen=True)
+        self._meet({}, self._reducers, listen=False)
+
+    def _has_lost_touch(self, now: float) -> bool:
+        """Tell whether a connection is broken to the controller, or to a node that the controller says is there."""
+        sockets = [*self._ingesters.values(), *self._reducers.values()]
+        self._broken = {socket: self._broken.get(socket, now) for socket in sockets if has_broken(socket)}
+        patience_ended = any(now - since > OUT_OF_TOUCH for since in self._broken.values())
+        return patience_ended or super()._has_lost_touch(now)
+
     def _meet(self, urls: dict[str, str], sockets: dict[str, zmq.Socket[bytes]], *, listen: bool) -> None:
         """Connect to those that are new, and let go of those that are gone."""
         for identity in sockets.keys() - urls.keys():
             socket = sockets.pop(identity)
             if listen:
                 self._poller.unregister(socket)
-            socket.close()
+            disconnect(socket)
         for identity in urls.keys() - sockets.keys():
             try:
                 socket = connected(self._zmq, urls[identity], self.identity)

@@ -12,7 +12,7 @@ import zmq
 
 from dranspose.dataplane.messages import NO_SCAN, Message, decode, encode
 from dranspose.dataplane.node import Node
-from dranspose.dataplane.sockets import bound, connected, endpoint
+from dranspose.dataplane.sockets import bound, connected, disconnect, endpoint
 from dranspose.dataplane.statistics import IngesterCounts, NodeStatistics, ReducerCounts, WorkerCounts
 from dranspose.dataplane.wire import Part
 
@@ -39,9 +39,22 @@ class Router(Peer):
     """A controller, an ingester or a reducer; it speaks to the node that it heard from last."""
 
     def __init__(self, context: zmq.Context[Any]) -> None:
+        self._context = context
         super().__init__(bound(context, "tcp://127.0.0.1:*"))
         self.url = endpoint(self.socket)
         self.node = b""
+
+    def restart(self) -> None:
+        """Break all connections; and be there again."""
+        self.socket.close()
+        while True:
+            try:
+                super().__init__(bound(self._context, self.url))
+            except zmq.ZMQError as error:
+                if error.errno != zmq.EADDRINUSE:  # as it is until libzmq has closed the old socket
+                    raise
+            else:
+                return
 
     def receive(self) -> list[Any]:
         sender, *parts = super().receive()
@@ -84,6 +97,10 @@ class Dealer(Peer):
     def __init__(self, context: zmq.Context[Any], url: str, identity: str) -> None:
         super().__init__(connected(context, url, identity))
         self.identity = identity
+
+    def close(self) -> None:
+        if not self.socket.closed:
+            disconnect(self.socket)
 
     def say(self, message: Message) -> None:
         self.socket.send(encode(message, NO_SCAN))

@@ -18,7 +18,18 @@ from dranspose.capture import CaptureReader
 from dranspose.dataplane import node
 from dranspose.dataplane.forwarding import FRAME_OVERHEAD
 from dranspose.dataplane.ingester import Ingester
-from dranspose.dataplane.messages import NO_SCAN, Arm, Disarm, Done, IngesterHello, Ping, Ready, WorkerHello, encode
+from dranspose.dataplane.messages import (
+    NO_SCAN,
+    Arm,
+    Disarm,
+    Done,
+    IngesterHello,
+    Ping,
+    Ready,
+    Welcome,
+    WorkerHello,
+    encode,
+)
 from dranspose.dataplane.wire import Share, decode_shares
 from dranspose.event import StreamData
 from dranspose.protocol import StreamName
@@ -109,10 +120,11 @@ class Stage:
         self._stack = stack
         self._context = stack.enter_context(context())
         self.controller = Router(self._context)
-        stack.enter_context(self.controller.socket)
+        stack.callback(lambda: self.controller.socket.close())
         self.ingester = Ingester("area/det/1", self.controller.url, sources, **options)
         self.running = stack.enter_context(Running(self.ingester))
         self.hello = self.controller.hear(IngesterHello, NO_SCAN)
+        self.controller.say(Welcome(), NO_SCAN)
 
     def arm(self, trigger_map: TriggerMap = MAP, version: int = 0) -> str:
         self.controller.say(Arm(trigger_map.to_message(), version))
@@ -120,7 +132,7 @@ class Stage:
 
     def worker(self, name: str, window: int = 100) -> Worker:
         worker = Worker(self._context, self.hello.url, name)
-        self._stack.enter_context(worker.socket)
+        self._stack.callback(worker.close)
         worker.say(WorkerHello(name, ("generic",), False))
         self.controller.say(Window(name, window))
         return worker
@@ -411,7 +423,7 @@ def test_what_is_for_a_worker_that_is_gone_is_dropped(stack: ExitStack) -> None:
     stage.say(Broadcast(0, ("ann", "bob")), Bind(0, events - 2, "ann"), Bind(events - 1, events - 1, "bob"))
     source.send(packet(0))
     assert ann.gets(1) == bob.gets(1) == [share(0)]
-    ann.socket.close()
+    ann.close()
     for event in range(1, events):
         source.send(Packet(EIGER, PacketKind.FRAME, event, data(event)))
         if stage.settle() == event + 1 and stage.ingester.counts.undeliverable:
@@ -434,10 +446,10 @@ def test_nonsense_is_left_out(stack: ExitStack, caplog: pytest.LogCaptureFixture
     assert "left out what the controller sent" in caplog.text
 
 
-def test_a_silent_controller_ends_the_scan(
-    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+@pytest.mark.parametrize("silent", [False, True])
+def test_when_the_controller_is_gone_the_scan_is_over_and_the_ingester_comes_anew(
+    stack: ExitStack, monkeypatch: pytest.MonkeyPatch, silent: bool
 ) -> None:
-    monkeypatch.setattr(node, "SILENCE", 0.05)
     closed = threading.Event()
 
     class Watched(FakeSource):
@@ -445,8 +457,14 @@ def test_a_silent_controller_ends_the_scan(
             super().close()
             closed.set()
 
-    stage = Stage(stack, Watched(EIGER))
+    source = Watched(EIGER)
+    stage = Stage(stack, source)
     stage.arm()
+    before = stage.controller.node
+    if silent:
+        monkeypatch.setattr(node, "SILENCE", 0.0)
+    else:
+        stage.controller.restart()
     assert closed.wait(20)
-    assert "gives up its scan" in caplog.text
-    assert stage.arm() == ""
+    assert stage.controller.hear(IngesterHello, NO_SCAN) == stage.hello
+    assert stage.controller.node != before

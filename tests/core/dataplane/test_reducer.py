@@ -22,6 +22,7 @@ from dranspose.dataplane.messages import (
     Parameters,
     Ready,
     ReducerHello,
+    Welcome,
     WorkerHello,
 )
 from dranspose.dataplane.reducer import Reducer, ReducerCounts
@@ -53,6 +54,7 @@ class Scene:
 
     def begin(self) -> None:
         url = self.controller.hear(ReducerHello, NO_SCAN).url
+        self.controller.say(Welcome(), NO_SCAN)
         self.a, self.b = (Dealer(self.context, url, worker) for worker in (A, B))
         for worker, name in ((self.a, "worker-a"), (self.b, "worker-b")):
             worker.say(WorkerHello(name, ("generic",), stateless=False))

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import logging
 import math
 import queue
 import threading
@@ -18,6 +17,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from dranspose.analysis import unpickle
 from dranspose.dataplane import analysis_node, node
+from dranspose.dataplane import worker as worker_module
 from dranspose.dataplane.messages import (
     NO_SCAN,
     Arm,
@@ -59,6 +59,7 @@ class Scene:
     def meet(self) -> WorkerHello:
         """Welcome the worker, and have it meet the others."""
         hello = self.controller.hear(WorkerHello, NO_SCAN)
+        self.controller.say(Welcome(), NO_SCAN)
         self.controller.say(Peers({"x:1": self.x.url, "y:1": self.y.url}, {"reducer:1": self.reducer.url}), NO_SCAN)
         for peer in (self.x, self.y, self.reducer):
             assert peer.hear(WorkerHello, NO_SCAN) == hello
@@ -419,35 +420,45 @@ def test_it_follows_peers_that_come_and_go(scene: Scene) -> None:
             assert ingester.hear(Done) == Done(((8, 8, 0),))
 
 
-def test_a_scan_is_given_up_when_the_controller_falls_silent(
-    scene: Scene, monkeypatch: pytest.MonkeyPatch, gives_up: threading.Event
-) -> None:
+@pytest.mark.parametrize("broken", ["controller", "x", "reducer"])
+def test_when_a_connection_breaks_it_comes_anew(scene: Scene, monkeypatch: pytest.MonkeyPatch, broken: str) -> None:
+    monkeypatch.setattr(worker_module, "OUT_OF_TOUCH", 0.0)
     with Running(scene.worker(Echo)) as running:
         scene.begin()
-        monkeypatch.setattr(node, "SILENCE", 0.001)
-        scene.controller.say(Ping(), NO_SCAN)  # ends a wait that was begun with more patience
-        assert gives_up.wait(PATIENCE / 1000)
-        monkeypatch.undo()
-        scene.x.send(frames("x", share(8)))
+        before = running.node.identity
+        scene.controller.say(Parameters(1, {"old": ("int", b"1")}), NO_SCAN)
+        scene.x.send(frames("x", share(1, 2)))
+        getattr(scene, broken).restart()
+        scene.meet()
+        assert scene.controller.node.decode() == running.node.identity != before
+        scene.x.send(frames("x", share(2)))  # of the scan that it has given up
         assert scene.arm(scan=OTHER_SCAN) == Ready()
-        scene.x.send(frames("x", share(9), scan=OTHER_SCAN))
-        assert scene.controller.hear(Finished, OTHER_SCAN).events == ((9, 9),)
-        assert running.node.counts.results == 1
+        scene.y.send(frames("y", share(1, 2), scan=OTHER_SCAN))
+        scene.y.send(frames("y", share(8), scan=OTHER_SCAN))
+        assert scene.controller.hear(Finished, OTHER_SCAN).events == ((8, 8),)
+        assert payloads(decode_results(scene.reducer.receive()).results) == [(80, ["y"])]
 
 
-@pytest.fixture
-def gives_up() -> Iterator[threading.Event]:
-    happened = threading.Event()
+def test_when_the_controller_is_silent_it_comes_anew(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Running(scene.worker(Echo)):
+        scene.begin()
+        before = scene.controller.node
+        monkeypatch.setattr(node, "SILENCE", 0.0)
+        scene.controller.hear(WorkerHello, NO_SCAN)
+        assert scene.controller.node != before
 
-    class Watch(logging.Handler):
-        def emit(self, record: logging.LogRecord) -> None:
-            if "gives up its scan" in record.getMessage():
-                happened.set()
 
-    watch = Watch()
-    node.logger.addHandler(watch)
-    yield happened
-    node.logger.removeHandler(watch)
+def test_a_connection_to_a_node_that_is_gone_may_break(scene: Scene, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(worker_module, "OUT_OF_TOUCH", 1e6)
+    with Running(scene.worker(Echo)):
+        scene.begin()
+        scene.y.restart()
+        scene.controller.say(Peers({"x:1": scene.x.url}, {"reducer:1": scene.reducer.url}), NO_SCAN)
+        assert scene.arm() == Ready()  # so that it has heard of that
+        monkeypatch.setattr(worker_module, "OUT_OF_TOUCH", -1.0)
+        scene.controller.hear_statistics(lambda statistics: True)
+        scene.x.send(frames("x", share(8)))
+        assert scene.finished() == (((8, 8),), Outcome.RESULT, 0)
 
 
 @pytest.mark.parametrize("error", [None, ValueError("at the close")])
@@ -489,8 +500,6 @@ def test_it_tells_how_it_stands(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
     assert worker.state == State(Phase.OUT_OF_TOUCH)
     with Running(worker):
         scene.meet()
-        assert stands_at(State(Phase.OUT_OF_TOUCH))
-        scene.controller.say(Welcome(), NO_SCAN)
         assert stands_at(State(Phase.STANDBY))
         scene.arm()
         assert stands_at(State(Phase.RUNNING))
