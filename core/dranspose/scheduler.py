@@ -119,7 +119,6 @@ class Scheduler:
         self._agreement = Agreement(ingesters)
         self._versions = [(0, version)]
         self._stop_wanted = self._stopped = False
-        self._fencing: dict[str, Worker] = {}
         self._lost: dict[str, None] = {}
         self._finishing: set[str] = set()
         self._state_lost = IntervalSet()
@@ -173,7 +172,7 @@ class Scheduler:
     def story(self, event: int) -> list[str]:
         """Return in sentences what happened to an event, as far as it is remembered, and how it stands."""
         happened = self._log.story(event, self._map.recipients(event).virtual_workers)
-        return happened + self._handout.whereabouts(event, self._fencing.values())
+        return happened + self._handout.whereabouts(event)
 
     def _react(self, stimulus: Stimulus) -> None:
         match stimulus:
@@ -264,7 +263,7 @@ class Scheduler:
                     worker.remember(first, last)
 
     def _reduced(self, report: Reduced) -> None:
-        worker = self._handout.workers.get(report.worker) or self._fencing.get(report.worker)
+        worker = self._handout.workers.get(report.worker) or self._handout.fenced_off.get(report.worker)
         if worker is None:
             self._unknown_reports += 1
             return
@@ -317,14 +316,14 @@ class Scheduler:
             return
         self._lost[name] = None
         if self.phase < Phase.FINISHING_WORKERS:
-            self._fencing[name] = worker
+            self._handout.fenced_off[name] = worker
             self._out.append(Fence(name))
         elif name in self._finishing:
             self._finishing.discard(name)
             self._lose_state(worker)
 
     def _fenced(self, name: str) -> None:
-        worker = self._fencing.pop(name, None)
+        worker = self._handout.fenced_off.pop(name, None)
         if worker is None:
             return
         for (event, attempt), started in worker.solos.items():
@@ -402,7 +401,7 @@ class Scheduler:
 
     def _nothing_is_left(self) -> bool:
         ended = self._completion.lowest == self._map.total_events
-        return ended and not self._fencing and all(worker.idle for worker in self._handout.workers.values())
+        return ended and not self._handout.fenced_off and all(worker.idle for worker in self._handout.workers.values())
 
     def _end_with(self, instruction: ScanOver | ScanFailed) -> None:
         self.phase = Phase.OVER

@@ -29,7 +29,7 @@ def validate(scheduler: Scheduler) -> None:
         assert record.virtual_workers <= set(recipients.virtual_workers)
         assert record.unserved <= set(recipients.broadcasts)
 
-    everyone = [*handout.workers.values(), *scheduler._fencing.values()]
+    everyone = [*handout.workers.values(), *handout.fenced_off.values()]
     for worker in everyone:
         assert 0 in worker.attempts
         for attempt, books in worker.attempts.items():
@@ -57,6 +57,9 @@ def validate(scheduler: Scheduler) -> None:
                 mine = set(trigger_map.recipients(event).virtual_workers)
                 if len(mine) > 1 or trigger_map.recipients(event).broadcasts:
                     mine = {v for v in mine if completion.owners.get(v) == (worker, attempt)}
+                    if record := completion.shared.get(event):  # of a part, what has no frame may be done already
+                        assert not mine or mine & record.virtual_workers or worker in record.workers
+                        mine &= record.virtual_workers
                 holders.update((event, v) for v in mine)
     lost = {v for backlog in handout._backlogs.values() for _, v in backlog.lost}
     for event in range(total):
@@ -88,7 +91,7 @@ def _numbers(events: IntervalSet) -> set[int]:
 def _interval_sets(scheduler: Scheduler) -> list[IntervalSet]:
     handout = scheduler._handout
     found = [scheduler._completion.complete, handout.suspects, handout.poisoned, scheduler._state_lost]
-    for worker in [*handout.workers.values(), *scheduler._fencing.values()]:
+    for worker in [*handout.workers.values(), *handout.fenced_off.values()]:
         for books in worker.attempts.values():
             found += [books.open, books.acknowledged, books.returned]
     return found

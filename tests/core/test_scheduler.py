@@ -634,6 +634,17 @@ class TestPoison:
 
 class TestLostState:
     def remembering(self) -> Scan:
+    def test_what_was_left_out_is_not(self) -> None:
+        scan = begun({"eiger": [[bound(0)]], "pcap": [[bound(1, "gpu")]]}, "v", ingesters=("a", "b"))
+        scan.join("w")
+        scan.join("g", GPU)
+        scan.lose("v")
+        scan.handle(Started("w", 0, 1), WorkerLost("w"))
+        scan.lose("g")
+        scan.handle(Stop(), Held("a", 1, 1))
+        assert Release(((0, 0),)) in scan.handle(Held("b", 1, 0))
+        assert scan.handle(Fenced("w")) == [FinishReducer()]
+
         scan = Scan(uniform(4), wrap=True)
         scan.join("v", stateless=False)
         scan.join("w", stateless=True)
@@ -737,6 +748,14 @@ class TestParameters:
     def test_a_change_takes_effect_at_one_event_for_all(self) -> None:
         scan = begun(uniform(9), "w", ingesters=("a", "b"))
         assert scan.handle(ChangeParameters(7)) == [Hold(1)]
+    def test_so_is_one_that_is_bound_later_to_a_worker_that_gets_other_frames_of_the_event(self) -> None:
+        scan = Scan({"eiger": [[bound(0)]], "pcap": [[bound(1)]]}, ingesters=("a", "b"))
+        scan.handle(Missing(EIGER, ((0, 0),)))
+        scan.join("w")
+        assert scan.handle(Start()) == [Bind(0, 1, "w")]
+        assert scan.scheduler.report().completed == 0
+        assert Release(((0, 0),)) in scan.finish("w", 0)
+
         assert scan.handle(Held("a", 1, 3)) == []
         assert scan.handle(Held("b", 1, 5)) == [UseParameters(7, 5)]
         assert [scan.scheduler.version_of(event) for event in (0, 4, 5, 8)] == [0, 0, 7, 7]

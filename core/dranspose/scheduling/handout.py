@@ -28,6 +28,7 @@ class Handout:
 
     Attributes:
         workers: those that are alive, by name.
+        fenced_off: those that are lost and whose results the reducer may still tell of, by name.
         cut: events from this one on are left out, except for the end event.
         suspects: the events that may have killed a worker.
         poisoned: the events that have.
@@ -39,6 +40,7 @@ class Handout:
     def __init__(self, trigger_map: TriggerMap, completion: Completion, out: list[Instruction]) -> None:
         end = trigger_map.end_event
         self.workers: dict[str, Worker] = {}
+        self.fenced_off: dict[str, Worker] = {}
         self.cut = trigger_map.total_events if end is None else end
         self.suspects = IntervalSet()
         self.poisoned = IntervalSet()
@@ -205,12 +207,12 @@ class Handout:
         waiting.update(*(record.unserved for record in self._completion.shared.values()))
         return frozenset(tags for tags in waiting if not self._is_served(tags))
 
-    def whereabouts(self, event: int, fenced: Iterable[Worker]) -> list[str]:
-        """Return in sentences how an event stands, with these workers and those that are being fenced off."""
+    def whereabouts(self, event: int) -> list[str]:
+        """Return in sentences how an event stands."""
         if event in self._completion.complete:
             return ["complete"]
         found = []
-        for worker in [*self.workers.values(), *fenced]:
+        for worker in (*self.workers.values(), *self.fenced_off.values()):
             for attempt, books in worker.attempts.items():
                 if event in books.withheld:
                     found.append(f"suspect, held back for {worker.name}, attempt {attempt}")
@@ -337,11 +339,12 @@ class Handout:
 
     def _forget(self, first: int, last: int) -> None:
         self.suspects.take(first, last)
-        for worker in self.workers.values():
+        for worker in (*self.workers.values(), *self.fenced_off.values()):
             for books in worker.attempts.values():
                 if books.open.overlap(first, last) or books.returned.overlap(first, last):
                     books.drop(first, last)
             worker.tidy()
+        for worker in self.workers.values():
             self.next_solo(worker)
 
     def _leave_out(self, first: int, last: int) -> None:
