@@ -20,8 +20,8 @@ When a worker is lost
     worker; it is bound again, each time as an *attempt* of its own, for a worker may have another part of the event.
 
     What the lost worker may have had in hand is *suspect*: it might have killed it. A suspect is given out alone,
-    `Solo`, and the next worker reports `Started` and waits for `Proceed` before it calls the user's code. If that
-    worker is lost before it is done, the event is *poisoned*: it is set aside, and the scan goes on.
+    `Solo`, and the next worker waits for `Proceed` before it calls the user's code, and again before it goes on with
+    other events. If it is lost in between, the event is *poisoned*: it is set aside, and the scan goes on.
 
     Broadcasts are not bound again, as the other workers have got them. A worker that joins gets those that it missed.
 
@@ -235,6 +235,8 @@ class Scheduler:
         if worker is None:
             self._unknown_reports += 1
             return
+        if report.solo:
+            self._out.append(Proceed(report.events[0][0], worker.name, report.attempt))
         books = worker.attempts.get(report.attempt)
         finished = [] if books is None else books.finish(report.events, report.outcome)
         self._count_duplicates(report.events, finished)
@@ -283,9 +285,13 @@ class Scheduler:
         worker = self._handout.workers.get(report.worker)
         if worker is None:
             self._unknown_reports += 1
-        elif worker.solos.get((report.event, report.attempt)) is False:
-            worker.solos[report.event, report.attempt] = True
-            self._out.append(Proceed(report.event, report.worker, report.attempt))
+            return
+        solo = report.event, report.attempt
+        if worker.solos.get(solo):
+            return
+        if solo in worker.solos:
+            worker.solos[solo] = True
+        self._out.append(Proceed(report.event, worker.name, report.attempt))  # also if left out: the worker waits
 
     def _frames_missing(self, report: Missing) -> None:
         missing = self._completion.missing

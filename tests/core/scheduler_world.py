@@ -90,7 +90,8 @@ class Worker:
     parties: dict[Part, frozenset[object]] = field(default_factory=dict)
     ready: list[Part] = field(default_factory=list)
     alone: set[Part] = field(default_factory=set)
-    started: set[Part] = field(default_factory=set)
+    solo: Part | None = None  # what was told of it waits for `Proceed`
+    latest: Part | None = None  # that it had in hand
     unreported: list[tuple[Part, Outcome]] = field(default_factory=list)
     processed: list[Part] = field(default_factory=list)
     alive: bool = True
@@ -368,8 +369,13 @@ class World:
                     worker.parties[message.part] = message.parties
                     if any(share.alone for share in shares):
                         worker.alone.add(message.part)
-            case say.Proceed(event, _, attempt):
-                worker.ready.append(Part(event, attempt))
+            case say.Proceed(event, _, attempt) if worker.solo == (event, attempt):
+                if worker.solo in worker.parties:
+                    self.call(worker, worker.solo)
+                else:
+                    worker.solo = None
+            case say.Proceed():
+                pass  # repeated
             case EndOfWork():
                 self.send(worker.name, CONTROLLER, tell.WorkerFinished(worker.name))
 
@@ -377,9 +383,15 @@ class World:
         """Let a worker call `process_event`, or say that it is going to."""
         part = worker.ready.pop(self.random.randrange(len(worker.ready)))
         if part in worker.alone:
-            worker.alone.discard(part)
+            self.report(worker)
+            worker.solo = worker.latest = part
             self.send(worker.name, CONTROLLER, tell.Started(worker.name, *part))
-            return
+        else:
+            self.call(worker, part)
+
+    def call(self, worker: Worker, part: Part) -> None:
+        """Let a worker call `process_event`."""
+        worker.latest = part
         if any(isinstance(party, self.deadly.get(part.event, ())) for party in worker.parties[part]):
             self.kill(worker)
             return
@@ -392,6 +404,8 @@ class World:
         worker.unreported.append((part, outcome))
         for ingester in self.ingesters:
             self.send(worker.name, ingester, Finish(part))
+        if part == worker.solo:
+            self.report(worker)
 
     def report(self, worker: Worker) -> None:
         """Let a worker tell what it has finished."""
@@ -401,7 +415,9 @@ class World:
         worker.unreported.clear()
         for (attempt, outcome), events in groups.items():
             seconds = self.random.choice([0.00001, 0.01, 0.1])
-            self.send(worker.name, CONTROLLER, tell.Finished(worker.name, tuple(events), outcome, seconds, attempt))
+            solo = worker.solo is not None
+            finished = tell.Finished(worker.name, tuple(events), outcome, seconds, attempt, solo)
+            self.send(worker.name, CONTROLLER, finished)
 
     def join(self, tags: Tags) -> None:
         """Let a worker join."""
@@ -457,7 +473,7 @@ class World:
             possible += [(self.forward, ingester, name, share) for name, share in self.parts_to_forward(ingester)]
             possible += [(self.frame_comes, ingester, stream) for stream in self.streams_to_read(ingester)]
         for worker in self.workers.values():
-            if worker.alive and worker.ready:
+            if worker.alive and worker.ready and worker.solo is None:
                 possible.append((self.process, worker))
             if worker.alive and worker.unreported:
                 possible.append((self.report, worker))
@@ -478,9 +494,7 @@ class World:
         """Do something that only happens now and then."""
         alive = [worker for worker in self.workers.values() if worker.alive]
         random = self.random
-        match random.choice(
-            ["join", "join", "kill", "kill", "lose", "repeat", "repeat", "repeat", "parameters", "stop"]
-        ):
+        match random.choice([*["join", "kill"] * 2, "lose", *["repeat"] * 3, "parameters", "stop"]):
             case "join" if len(alive) < 6:
                 self.join(random.choice(self.tag_sets))
             case "kill" if alive:
@@ -493,7 +507,7 @@ class World:
                 self.version += 1
                 self.tell(tell.ChangeParameters(self.version))
             case "stop" if random.random() < 0.2:
-                self.tell(tell.Stop())
+                self.tell(random.choice([*[tell.Stop()] * 4, tell.Abort()]))
 
     def live(self, steps: int, faults: float) -> None:
         """Let the scan run for some steps, of which a share are faults."""
@@ -525,14 +539,20 @@ class World:
         """Assert that every part of every event counted once."""
         assert isinstance(self.over, say.ScanOver)
         report = self.over.report
-        assert report.incomplete == ()
-        assert report.completed + report.skipped == report.events == self.map.total_events
+        aborted = isinstance(self.history[-1], tell.Abort)
+        incomplete = IntervalSet(report.incomplete).size
+        assert report.completed + report.skipped + incomplete == report.events == self.map.total_events
         assert report == self.scheduler.report()
         assert all(count == 1 for count in self.reduced.values()), self.reduced
         lost_frames = {frame for ingester in self.ingesters.values() for frame in ingester.lost_frames}
         assert all(self.scheduler.version_of(event) == version for event, version in self.stamps.items())
+        poisoned = {event for first, last in report.poisoned for event in range(first, last + 1)}
+        gone = [worker for worker in self.workers.values() if worker.lost and worker.latest]
+        assert poisoned <= {worker.latest.event for worker in gone}
+        if aborted:
+            return
+        assert incomplete == 0
         if report.skipped == 0:
-            poisoned = {event for first, last in report.poisoned for event in range(first, last + 1)}
             for event in range(self.map.total_events):
                 self._check_event(event, poisoned, lost_frames)
         self._check_state_lost(report)

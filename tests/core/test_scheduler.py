@@ -289,7 +289,6 @@ class TestCompletion:
         assert scan.finish("w", 8) == []
         assert scan.finish("w", 0, attempt=7) == []
         assert scan.handle(Reduced("w", ((8, 8),))) == []
-        assert scan.handle(Started("w", 0, 0)) == []
         assert scan.scheduler.report().completed == 0
 
     def test_reports_of_unknown_workers_are_ignored_and_counted(self) -> None:
@@ -453,6 +452,27 @@ class TestLostWorkers:
         assert scan.handle(Started("w", 0, 1)) == []
         assert only(Solo, scan.finish("w", 0, attempt=1)) == [Solo(2, "w", 2)]
 
+    def test_what_a_worker_tells_of_a_solo_event_is_noted_before_it_goes_on(self) -> None:
+        scan = begun(uniform(1), "v")
+        scan.join("w")
+        scan.lose("v")
+        scan.handle(Started("w", 0, 1))
+        finished = Finished("w", ((0, 0),), NONE, SLOW, 1, solo=True)
+        assert scan.handle(finished)[0] == Proceed(0, "w", 1)
+        assert scan.handle(Started("w", 0, 1)) == [Proceed(0, "w", 1)]
+        assert scan.handle(finished) == [Proceed(0, "w", 1)]
+
+    def test_also_if_it_was_left_out_meanwhile(self) -> None:
+        scan = begun({"eiger": [[bound(0), bound(1, "gpu")]], "pcap": [[bound(2, "gpu")]]}, "v")
+        scan.join("g", GPU)
+        scan.join("w")
+        assert Solo(0, "w", 1) in scan.lose("v")
+        scan.lose("g")
+        scan.handle(Stop(), Held("a", 1, 1))
+        assert scan.scheduler.report().skipped == 1
+        assert scan.handle(Started("w", 0, 1)) == [Proceed(0, "w", 1)]
+        assert scan.handle(Finished("w", ((0, 0),), NONE, SLOW, 1, solo=True)) == [Proceed(0, "w", 1)]
+
     def test_a_lower_suspect_does_not_wait_for_a_higher_one(self) -> None:
         scan = begun(uniform(2), "v", "w")
         scan.join("x")
@@ -614,6 +634,17 @@ class TestPoison:
         assert scan.finish("w", 0) == []
         assert scan.handle(Fenced("v")) == [Bind(0, 0, "w", 1, ((0, 0),)), Solo(0, "w", 1)]
 
+    def test_what_was_left_out_is_not(self) -> None:
+        scan = begun({"eiger": [[bound(0)]], "pcap": [[bound(1, "gpu")]]}, "v", ingesters=("a", "b"))
+        scan.join("w")
+        scan.join("g", GPU)
+        scan.lose("v")
+        scan.handle(Started("w", 0, 1), WorkerLost("w"))
+        scan.lose("g")
+        scan.handle(Stop(), Held("a", 1, 1))
+        assert Release(((0, 0),)) in scan.handle(Held("b", 1, 0))
+        assert scan.handle(Fenced("w")) == [FinishReducer()]
+
     def test_a_header_that_kills_every_worker_is_set_aside(self) -> None:
         scan = begun(uniform(2), "v", wrap=True)
         scan.lose("v")
@@ -634,17 +665,6 @@ class TestPoison:
 
 class TestLostState:
     def remembering(self) -> Scan:
-    def test_what_was_left_out_is_not(self) -> None:
-        scan = begun({"eiger": [[bound(0)]], "pcap": [[bound(1, "gpu")]]}, "v", ingesters=("a", "b"))
-        scan.join("w")
-        scan.join("g", GPU)
-        scan.lose("v")
-        scan.handle(Started("w", 0, 1), WorkerLost("w"))
-        scan.lose("g")
-        scan.handle(Stop(), Held("a", 1, 1))
-        assert Release(((0, 0),)) in scan.handle(Held("b", 1, 0))
-        assert scan.handle(Fenced("w")) == [FinishReducer()]
-
         scan = Scan(uniform(4), wrap=True)
         scan.join("v", stateless=False)
         scan.join("w", stateless=True)
@@ -728,6 +748,14 @@ class TestMissingFrames:
         assert scan.finish("w", 0) == []
         assert Release(((0, 0),)) in scan.finish("v", 0)
 
+    def test_so_is_one_that_is_bound_later_to_a_worker_that_gets_other_frames_of_the_event(self) -> None:
+        scan = Scan({"eiger": [[bound(0)]], "pcap": [[bound(1)]]}, ingesters=("a", "b"))
+        scan.handle(Missing(EIGER, ((0, 0),)))
+        scan.join("w")
+        assert scan.handle(Start()) == [Bind(0, 1, "w")]
+        assert scan.scheduler.report().completed == 0
+        assert Release(((0, 0),)) in scan.finish("w", 0)
+
     def test_a_missing_header_holds_up_nobody_and_counts_once(self) -> None:
         scan = Scan(uniform(2), wrap=True)
         scan.join("v")
@@ -748,14 +776,6 @@ class TestParameters:
     def test_a_change_takes_effect_at_one_event_for_all(self) -> None:
         scan = begun(uniform(9), "w", ingesters=("a", "b"))
         assert scan.handle(ChangeParameters(7)) == [Hold(1)]
-    def test_so_is_one_that_is_bound_later_to_a_worker_that_gets_other_frames_of_the_event(self) -> None:
-        scan = Scan({"eiger": [[bound(0)]], "pcap": [[bound(1)]]}, ingesters=("a", "b"))
-        scan.handle(Missing(EIGER, ((0, 0),)))
-        scan.join("w")
-        assert scan.handle(Start()) == [Bind(0, 1, "w")]
-        assert scan.scheduler.report().completed == 0
-        assert Release(((0, 0),)) in scan.finish("w", 0)
-
         assert scan.handle(Held("a", 1, 3)) == []
         assert scan.handle(Held("b", 1, 5)) == [UseParameters(7, 5)]
         assert [scan.scheduler.version_of(event) for event in (0, 4, 5, 8)] == [0, 0, 7, 7]

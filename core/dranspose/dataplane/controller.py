@@ -28,7 +28,6 @@ from dranspose.dataplane.messages import (
     Parameters,
     Peers,
     Ping,
-    Proceed,
     Ready,
     ReducerHello,
     Welcome,
@@ -300,9 +299,6 @@ class Controller:
             case Failure():
                 self._failures.append(message)
                 logger.error("%s: %s\n%s", sender, message.text, message.traceback)
-            case stimuli.Started(_, event, attempt):
-                self._handle(message)
-                self._send(sender, Proceed(event, attempt), scan)
             case _:
                 self._handle(message)
 
@@ -458,6 +454,8 @@ class Controller:
                     self._end("")
                 case instructions.ScanFailed(reason):
                     self._end(reason)
+                case instructions.Proceed(_, worker):
+                    self._send(worker, instruction, scan.id)
                 case instructions.FinishWorkers(workers):
                     for worker in workers:
                         self._send(worker, instruction, scan.id)

@@ -108,17 +108,6 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
-class Proceed:
-    """To a worker, in answer to `Started`: it has been noted, make the call.
-
-    Without it a worker that dies at once might take the news of what killed it along.
-    """
-
-    event: int
-    attempt: int
-
-
-@dataclass(frozen=True, slots=True)
 class Done:
     """From a worker to the ingesters: it is done with these events: (first, last, attempt) of each range."""
 
@@ -142,9 +131,10 @@ Message = Any
 _CLASSES = {
     message.__name__: message
     for message in (
-        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Arm, Ready, Disarm, Proceed, Done,
-        Failure, statistics.IngesterStatistics, statistics.WorkerStatistics, statistics.ReducerStatistics,
-        instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Poison,
+        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Arm, Ready, Disarm, Done, Failure,
+        statistics.IngesterStatistics, statistics.WorkerStatistics, statistics.ReducerStatistics,
+        instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Proceed,
+        instructions.Poison,
         instructions.Release, instructions.Fence, instructions.Hold, instructions.UseParameters, instructions.EndAt,
         instructions.FinishWorkers, instructions.FinishReducer,
         stimuli.Finished, stimuli.Started, stimuli.Reduced, stimuli.Fenced, stimuli.Missing, stimuli.Held,

@@ -15,7 +15,7 @@ from dranspose import analysis
 from dranspose.analysis import UserCodeError
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
-from dranspose.dataplane.messages import Done, Message, Peers, Proceed, WorkerHello, encode
+from dranspose.dataplane.messages import Done, Message, Peers, WorkerHello, encode
 from dranspose.dataplane.node import OUT_OF_TOUCH
 from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken
 from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
@@ -24,7 +24,7 @@ from dranspose.event import EventData
 from dranspose.intervals import ranges_of
 from dranspose.parameters import ParameterVersion
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
-from dranspose.scheduling.instructions import FinishWorkers
+from dranspose.scheduling.instructions import FinishWorkers, Proceed
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
 from dranspose.tick import TickClock
 
@@ -107,7 +107,8 @@ class Worker(AnalysisNode):
     def _end(self) -> None:
         self._joiner = Joiner()
         self._queue: deque[Part] = deque()
-        self._solo: Part | None = None  # waits for `Proceed`
+        self._solo: Part | None = None  # what was told of it waits for `Proceed`
+        self._solo_is_done = False
         self._results: list[PickledResult] = []
         self._outcomes: defaultdict[int, _Outcomes] = defaultdict(_Outcomes)
         self._calls, self._seconds = 0, 0.0
@@ -152,7 +153,18 @@ class Worker(AnalysisNode):
     def _announce(self, part: Part) -> None:
         self._report()
         self._send(Started(self.identity, part.number, part.attempt), self._scan_id)
-        self._solo = part
+        self._solo, self._solo_is_done = part, False
+
+    def _proceed(self, instance: analysis.Worker, solo: Part) -> None:
+        """Process a part that was announced; when its report has been noted too, go on with the others."""
+        if self._solo_is_done:
+            self._solo = None
+        else:
+            self._stopwatch.spent_on(Activity.SENDING)
+            self._process(instance, solo)
+            self._stopwatch.spent_on(Activity.PROCESSING)
+            self._solo_is_done = True
+            self._report()
 
     def _process(self, instance: analysis.Worker, part: Part) -> float:
         """Call the user's class, if there is something for it, and return the time after it."""
@@ -206,7 +218,9 @@ class Worker(AnalysisNode):
         for attempt, outcomes in self._outcomes.items():
             for outcome, events in outcomes.items():
                 ranges = tuple(ranges_of(sorted(events)))
-                self._send(Finished(self.identity, ranges, outcome, self._seconds_per_call, attempt), self._scan_id)
+                solo = self._solo is not None
+                finished = Finished(self.identity, ranges, outcome, self._seconds_per_call, attempt, solo)
+                self._send(finished, self._scan_id)
                 done += [(first, last, attempt) for first, last in ranges]
         self._outcomes.clear()
         message = encode(Done(tuple(done)), self._scan_id)
@@ -219,12 +233,8 @@ class Worker(AnalysisNode):
             case Peers(ingesters, reducers):
                 self._meet(ingesters, self._ingesters, listen=True)
                 self._meet(reducers, self._reducers, listen=False)
-            case Proceed(event, attempt) if instance and self._solo and self._solo[:2] == (event, attempt):
-                solo, self._solo = self._solo, None
-                self._stopwatch.spent_on(Activity.SENDING)
-                self._process(instance, solo)
-                self._stopwatch.spent_on(Activity.PROCESSING)
-                self._report()  # before another event might kill this worker
+            case Proceed(event, _, attempt) if instance and self._solo and self._solo[:2] == (event, attempt):
+                self._proceed(instance, self._solo)
             case FinishWorkers(workers) if instance and self.identity in workers:
                 self._finish(instance)
             case _:

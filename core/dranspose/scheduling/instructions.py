@@ -49,7 +49,8 @@ class Window:
 class Solo:
     """To ingesters: forward what the worker gets of the event in this attempt, whatever its window.
 
-    It is marked, so that the worker reports `Started` and waits for `Proceed` before the call.
+    It is marked, so that the worker reports `Started` before the call and `Finished` after it, and waits for `Proceed`
+    each time: if it is lost in between, it was this event that it had in hand.
     """
 
     event: int
@@ -59,7 +60,7 @@ class Solo:
 
 @dataclass(frozen=True, slots=True)
 class Proceed:
-    """To the worker: its `Started` has arrived, and would not be lost with the worker: make the call."""
+    """To the worker: what it told of an event given by `Solo` has arrived, and cannot be lost with it: go on."""
 
     event: int
     worker: str

@@ -62,7 +62,8 @@ class Outcome(Enum):
 class Finished:
     """A worker has called `process_event` for what it was given of these events in this attempt.
 
-    ``seconds``: how long a call took, on average.
+    ``seconds``: how long a call took, on average. ``solo``: this is one event, given by `Solo`; the worker waits for
+    `Proceed` before it calls the user's code again.
     """
 
     worker: str
@@ -70,6 +71,7 @@ class Finished:
     outcome: Outcome
     seconds: float
     attempt: int = 0
+    solo: bool = False
 
 
 @dataclass(frozen=True, slots=True)

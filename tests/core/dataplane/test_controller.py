@@ -31,8 +31,8 @@ from dranspose.dataplane.sockets import connected
 from dranspose.dataplane.statistics import TimeShares, WorkerCounts, WorkerStatistics
 from dranspose.parameters import FloatParameter, IntParameter, ParameterError, ParameterStore, merge_descriptions
 from dranspose.protocol import ParameterName
-from dranspose.scheduling.instructions import FinishReducer, FinishWorkers
-from dranspose.scheduling.stimuli import Finished, Missing, Outcome, ReducerFinished, WorkerFinished
+from dranspose.scheduling.instructions import FinishReducer, FinishWorkers, Proceed
+from dranspose.scheduling.stimuli import Finished, Missing, Outcome, ReducerFinished, Started, WorkerFinished
 from dranspose.triggermap import TriggerMap, TriggerMapError
 
 SECONDS = PATIENCE / 1000
@@ -129,6 +129,20 @@ def test_a_scan_from_arming_to_its_report(controller: Controller, nodes: tuple[N
     assert (status.failed, status.report and status.report.completed) == ("", 5)
     for node in nodes:
         assert node.hear(Disarm)[0] == scan
+
+
+def test_a_worker_is_told_when_to_go_on_with_a_solo_event(
+    controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    scan = controller.arm(MAP)
+    for node in nodes:
+        node.hear(Arm)
+        node.say(Ready(), scan)
+    _, the_worker, _ = nodes
+    the_worker.say(Started(the_worker.identity, 1, 0), scan)
+    assert the_worker.hear(Proceed) == (scan, Proceed(1, the_worker.identity, 0))
+    the_worker.say(Finished(the_worker.identity, ((1, 1),), Outcome.NONE, 0.1, solo=True), scan)
+    assert the_worker.hear(Proceed) == (scan, Proceed(1, the_worker.identity, 0))
 
 
 def test_a_map_that_cannot_be_served_is_refused(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:

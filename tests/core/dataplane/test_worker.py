@@ -27,7 +27,6 @@ from dranspose.dataplane.messages import (
     Parameters,
     Peers,
     Ping,
-    Proceed,
     Ready,
     Welcome,
     WorkerHello,
@@ -39,7 +38,7 @@ from dranspose.dataplane.worker import Worker, WorkerCounts
 from dranspose.event import EventData, StreamData
 from dranspose.parameters import IntParameter
 from dranspose.protocol import EventNumber, WorkerState, WorkParameter
-from dranspose.scheduling.instructions import FinishWorkers
+from dranspose.scheduling.instructions import FinishWorkers, Proceed
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
 
 OTHER_SCAN = b"fedcba9876543210"
@@ -282,19 +281,26 @@ def test_a_solo_event_is_announced_and_waits_with_all_that_follow_until_that_is_
         scene.x.send(frames("x", share(1), share(2, attempt=3, solo=True), share(4)))
         assert scene.finished() == (((1, 1),), Outcome.RESULT, 0)
         assert scene.controller.hear(Started) == Started(running.node.identity, 2, 3)
-        scene.controller.say(Proceed(2, 1))
+        scene.controller.say(Proceed(2, running.node.identity, 1))
         scene.controller.say(Arm({}, 99), OTHER_SCAN)  # is answered, so that what came before has been looked at
         assert scene.controller.hear(Ready, OTHER_SCAN).error
 
 
-def test_a_solo_event_is_reported_by_itself(scene: Scene) -> None:
-    with Running(scene.worker(Echo)):
+def test_a_solo_event_is_reported_by_itself_and_nothing_follows_before_that_is_noted(scene: Scene) -> None:
+    with Running(scene.worker(Echo)) as running:
         scene.begin()
         scene.x.send(frames("x", share(2, attempt=3, solo=True), share(4)))
         scene.controller.hear(Started)
-        scene.controller.say(Proceed(2, 3))
-        assert scene.finished() == (((2, 2),), Outcome.RESULT, 3)
-        assert scene.finished() == (((4, 4),), Outcome.RESULT, 0)
+        proceed = Proceed(2, running.node.identity, 3)
+        scene.controller.say(proceed)
+        report = scene.controller.hear(Finished)
+        assert (report.events, report.outcome, report.attempt, report.solo) == (((2, 2),), Outcome.RESULT, 3, True)
+        for _ in range(10):  # are answered between the pieces of work, of which there is to be none
+            scene.controller.say(FinishWorkers((running.node.identity,)))
+            scene.controller.hear(WorkerFinished)
+        scene.controller.say(proceed)
+        report = scene.controller.hear(Finished)
+        assert (report.events, report.solo) == (((4, 4),), False)
         assert payloads(scene.results()) == [(20, ["x"])]
 
 
