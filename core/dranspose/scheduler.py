@@ -144,8 +144,8 @@ class Scheduler:
         incomplete = self._completion.complete.gaps(0, total - 1)
         return Report(
             events=total,
-            completed=total - self._handout.skipped - _size(incomplete),
-            skipped=self._handout.skipped,
+            completed=total - self._handout.left_out.size - _size(incomplete),
+            skipped=self._handout.left_out.size,
             incomplete=tuple(incomplete),
             failed=self._failed,
             missing=self._handout.missing,

@@ -1000,6 +1000,21 @@ class TestStories:
         ]
         assert scan.scheduler.story(2)[1:] == ["frame of eiger missing", "released", "complete"]
 
+    def test_the_story_of_what_a_lost_worker_held(self) -> None:
+        scan = begun(uniform(1), "v")
+        scan.handle(WorkerLost("v"))
+        assert scan.scheduler.story(0)[1:] == ["v lost", "in the hands of v (being fenced off), attempt 0"]
+
+    def test_the_story_of_what_waits_for_room_and_of_the_end_packets(self) -> None:
+        scan = begun(uniform(9), "v", wrap=True)
+        assert scan.scheduler.story(9) == ["virtual worker 8 waits for room with a worker with the tags generic"]
+        assert scan.scheduler.story(10) == ["waits until all other events are complete"]
+
+    def test_the_story_of_an_event_that_was_left_out(self) -> None:
+        scan = begun(uniform(9), "v")
+        scan.handle(Stop(), Held("a", 1, 2))
+        assert scan.scheduler.story(8) == ["released", "left out, as the scan was stopped"]
+
 
 SEVERAL_PARTIES = {
     "eiger": [[bound(0), to_all()], [bound(1)], [bound(0)], None, [to_all("gpu")]],

@@ -34,7 +34,7 @@ class Handout:
         poisoned: the events that have.
         redispatched: how many parts of events were given to another worker because theirs was lost.
         missing: how many events have no frame at all.
-        skipped: how many events were left out.
+        left_out: the events that were left out because the scan was stopped.
     """
 
     def __init__(self, trigger_map: TriggerMap, completion: Completion, out: list[Instruction]) -> None:
@@ -44,7 +44,8 @@ class Handout:
         self.cut = trigger_map.total_events if end is None else end
         self.suspects = IntervalSet()
         self.poisoned = IntervalSet()
-        self.redispatched = self.missing = self.skipped = 0
+        self.left_out = IntervalSet()
+        self.redispatched = self.missing = 0
         self._map = trigger_map
         self._completion = completion
         self._out = out
@@ -209,26 +210,32 @@ class Handout:
 
     def whereabouts(self, event: int) -> list[str]:
         """Return in sentences how an event stands."""
+        if event in self.left_out:
+            return ["left out, as the scan was stopped"]
         if event in self._completion.complete:
             return ["complete"]
         found = []
         for worker in (*self.workers.values(), *self.fenced_off.values()):
+            name = worker.name if worker.name in self.workers else f"{worker.name} (being fenced off)"
             for attempt, books in worker.attempts.items():
                 if event in books.withheld:
-                    found.append(f"suspect, held back for {worker.name}, attempt {attempt}")
+                    found.append(f"suspect, held back for {name}, attempt {attempt}")
                 elif event in books.acknowledged:
-                    found.append(f"reduced, not reported by {worker.name}, attempt {attempt}")
+                    found.append(f"reduced, not reported by {name}, attempt {attempt}")
                 elif event in books.open:
-                    found.append(f"in the hands of {worker.name}, attempt {attempt}")
+                    found.append(f"in the hands of {name}, attempt {attempt}")
                 elif event in books.returned:
-                    found.append(f"result of {worker.name} not reduced, attempt {attempt}")
+                    found.append(f"result of {name} not reduced, attempt {attempt}")
         virtual_workers, broadcasts = self._map.recipients(event)
         for virtual_worker in virtual_workers:
             backlog = self._backlogs[self._map.tags_of(virtual_worker)]
             if virtual_worker >= backlog.fresh.first or virtual_worker in (lost for _, lost in backlog.lost):
-                found.append(f"virtual worker {virtual_worker} waits for a worker with {_named(backlog.tags)}")
+                whom = "room with a worker" if self._is_served(backlog.tags) else "a worker"
+                found.append(f"virtual worker {virtual_worker} waits for {whom} with {_named(backlog.tags)}")
         waiting = self._completion.shared[event].unserved if event in self._completion.shared else broadcasts
         found += [f"broadcast waits for a worker with {_named(tags)}" for tags in waiting if not self._is_served(tags)]
+        if not found and event == self._map.end_event:
+            return ["waits until all other events are complete"]
         return found
 
     def _hand_out(self, worker: Worker, backlog: Backlog, events: int) -> None:
@@ -349,7 +356,7 @@ class Handout:
 
     def _leave_out(self, first: int, last: int) -> None:
         for begin, end in self._completion.complete.gaps(first, min(last, self.cut - 1)):
-            self.skipped += end - begin + 1
+            self.left_out.add(begin, end)
             self._forget(begin, end)
             self._completion.drop(begin, end)
 
