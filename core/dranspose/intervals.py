@@ -43,8 +43,11 @@ class IntervalSet:
         if first > last:
             return
         bounds, stop = self._bounds, last + 1
-        if not bounds or bounds[-1] < first:  # the usual case, and the fastest
+        if not bounds or bounds[-1] < first:  # this and the next are the usual cases, and the fastest
             bounds += (first, stop)
+            return
+        if bounds[-1] == first:
+            bounds[-1] = stop
             return
         i, j = bisect_left(bounds, first), bisect_right(bounds, stop)
         if i & 1:
@@ -54,10 +57,16 @@ class IntervalSet:
 
     def take(self, first: int, last: int) -> list[Range]:
         """Remove the numbers first..last; return the ranges that were in the set."""
+        bounds, stop = self._bounds, last + 1
+        i = bisect_left(bounds, first)
+        if not i & 1 and i < len(bounds) and bounds[i] == first < stop <= bounds[i + 1]:  # the usual case
+            if stop == bounds[i + 1]:
+                del bounds[i : i + 2]
+            else:
+                bounds[i] = stop
+            return [(first, last)]
         taken = self._pieces(first, last, inside=1)
         if taken:
-            bounds, stop = self._bounds, last + 1
-            i = bisect_left(bounds, first)
             j = bisect_right(bounds, stop, i)
             if i & 1:
                 bounds[i:j] = (first, stop) if j & 1 else (first,)

@@ -39,8 +39,8 @@ class Attempt:
             finished += self.open.take(first, last)
         for first, last in finished:
             if outcome is Outcome.RESULT:
-                for piece in self.acknowledged.gaps(first, last):
-                    self.returned.add(*piece)
+                for begin, end in self.acknowledged.gaps(first, last) if self.acknowledged else [(first, last)]:
+                    self.returned.add(begin, end)
             if self.acknowledged:
                 self.acknowledged.take(first, last)
         return finished
@@ -49,7 +49,10 @@ class Attempt:
         """Take note that results have been reduced; return of which events that is news."""
         reduced: list[Range] = []
         for first, last in ranges:
-            reduced += self.returned.take(first, last)
+            returned = self.returned.take(first, last)
+            reduced += returned
+            if returned == [(first, last)]:
+                continue
             for begin, end in self.open.overlap(first, last):
                 reduced += self.acknowledged.gaps(begin, end)
                 self.acknowledged.add(begin, end)
@@ -113,7 +116,7 @@ class Worker:
         asks for them, and the lowest event of all finds room with anyone. None if the event is not below ``stop``, or
         if there is only a little room: so it is given several virtual workers together.
         """
-        backlog = min(self.backlogs, key=_event, default=None)
+        backlog = self.backlogs[0] if len(self.backlogs) == 1 else min(self.backlogs, key=_event, default=None)
         if backlog is None or backlog.event >= stop:
             return None
         room = 2 * self.credit.window
