@@ -5,7 +5,9 @@ import sys
 import time
 from collections import deque
 from collections.abc import Iterable, Sequence
+from math import ceil
 
+from dranspose.dataplane.analysis_node import LOOK_INTERVAL
 from dranspose.protocol import GENERIC_TAG, StreamName
 from dranspose.scheduler import Phase, Scheduler
 from dranspose.scheduling.credit import WORK_IN_HAND
@@ -23,17 +25,14 @@ fewer bindings are needed.
 
 
 class Workers:
-    """Workers that report whenever half a window is done, and a reducer that reports each batch of results.
+    """Workers that report after so many seconds of work, or a longer call, and a reducer that reports as often."""
 
-    Half a window is 25 ms of work: 40 reports a second from each worker, whatever its calls take.
-    """
-
-    def __init__(self, scheduler: Scheduler, batch: int, window: int) -> None:
+    def __init__(self, scheduler: Scheduler, batch: int, window: int, interval: float) -> None:
         self.reports = 0
         self._scheduler = scheduler
         self._batch = batch
-        self._at_once = max(window // 2, 1)
         self._seconds = WORK_IN_HAND / window
+        self._at_once = ceil(interval / self._seconds)
         self._waiting: deque[tuple[str, int, int]] = deque()  # whose, first and last event
 
     def work(self) -> None:
@@ -59,11 +58,13 @@ class Workers:
                     self._waiting.extend((worker, event, event) for worker in workers)
 
 
-def measure(virtual_workers: int, workers: int, batch: int, window: int) -> tuple[float, int]:
+def measure(
+    virtual_workers: int, workers: int, batch: int, window: int, interval: float = LOOK_INTERVAL
+) -> tuple[float, int]:
     """Return how long a scan takes, in seconds of processor time, and how many reports there are from workers."""
     uniform = {"streams": ["eiger"], "events": virtual_workers * batch, "batch": batch}
     scheduler = Scheduler(TriggerMap.from_json({"uniform": uniform}), {"ingester": [StreamName("eiger")]})
-    simulated = Workers(scheduler, batch, window)
+    simulated = Workers(scheduler, batch, window, interval)
     begin = time.process_time()
     for number in range(workers):
         scheduler.handle(WorkerJoined(f"worker{number}", frozenset({GENERIC_TAG})))
@@ -80,11 +81,12 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--virtual-workers", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=1_000)
+    parser.add_argument("--interval", type=float, default=LOOK_INTERVAL, help="seconds between reports; default: live")
     options = parser.parse_args(arguments)
     print(f"scheduler with {options.workers} workers and {options.virtual_workers} virtual workers, one core")
     print(f"{'batch':>6}{'window':>8}{'bindings/s':>12}{'events/s':>12}{'reports/s':>11}")
     for batch, window in LOADS:
-        seconds, reports = measure(options.virtual_workers, options.workers, batch, window)
+        seconds, reports = measure(options.virtual_workers, options.workers, batch, window, options.interval)
         bindings = options.virtual_workers / seconds
         print(f"{batch:6}{window:8}{bindings:12.0f}{bindings * batch:12.0f}{2 * reports / seconds:11.0f}")
 
