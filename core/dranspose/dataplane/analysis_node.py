@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.metadata
 import logging
+import math
 import time
 from abc import abstractmethod
 from collections.abc import Callable, Mapping
@@ -25,6 +26,7 @@ from dranspose.protocol import ParameterName
 logger = logging.getLogger(__name__)
 
 LOOK_INTERVAL = 0.01  # seconds of work after which a node reports, and looks at what the controller says
+REPORT_DELAY = 1  # ms without work before a report: what it wakes is not to slow down the result that it tells of
 FAILURES_PER_SECOND = 10
 
 
@@ -43,6 +45,7 @@ class AnalysisNode(Node):
         self._build = read_build_metadata()
         self._stopwatch = Stopwatch()
         self._meter = Meter(time.monotonic())
+        self._report_at = math.inf  # until something was done since the last report
 
     def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
         """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""
@@ -52,17 +55,25 @@ class AnalysisNode(Node):
     def _turn(self) -> None:
         stopwatch = self._stopwatch
         if not self._has_work():
-            ready = self._poller.poll(int(1000 * STATISTICS_INTERVAL))
-            stopwatch.spent_on(Activity.WAITING)
+            unreported = self._report_at < math.inf
+            ready = self._poller.poll(REPORT_DELAY if unreported else int(1000 * STATISTICS_INTERVAL))
+            now = stopwatch.spent_on(Activity.WAITING)
+            if not ready:
+                self._report_at = now
             for readable, _ in ready:
                 if not isinstance(readable, zmq.Socket):
                     self._wakeup.clear()
+                    self._report_at = now
                 elif readable is not self._controller:
                     self._receive(readable)
         now = stopwatch.spent_on(Activity.JOINING)
-        self._work(until=now + LOOK_INTERVAL)
-        stopwatch.spent_on(Activity.PROCESSING)
-        self._report()
+        if self._has_work():
+            self._report_at = min(self._report_at, now + LOOK_INTERVAL)
+            self._work(until=self._report_at)
+            now = stopwatch.spent_on(Activity.PROCESSING)
+        if now >= self._report_at:
+            self._report()
+            self._report_at = math.inf
         self._listen()
         stopwatch.spent_on(Activity.SENDING)
 
@@ -78,7 +89,7 @@ class AnalysisNode(Node):
 
     @abstractmethod
     def _work(self, until: float) -> None:
-        """Do what there is to do, piece by piece, until this time."""
+        """Do what there is to do, piece by piece, until this time, and hand on what comes of it."""
 
     @abstractmethod
     def _report(self) -> None:

@@ -279,11 +279,11 @@ class Controller:
     def _receive(self) -> None:
         for sender, *parts in arrived(self._router):
             try:
-                scan, message = decode(parts[0])
+                scan, message = decode(parts[0].bytes)
             except (MessageError, IndexError) as error:
-                logger.warning("left out what %r sent: %s", sender, error)
+                logger.warning("left out what %r sent: %s", sender.bytes, error)
                 continue
-            self._take(sender.decode(errors="replace"), scan, message)
+            self._take(sender.bytes.decode(errors="replace"), scan, message)
 
     def _take(self, sender: str, scan: bytes, message: Message) -> None:
         match message:

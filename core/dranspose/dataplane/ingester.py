@@ -291,10 +291,10 @@ class Ingester(Node):
         """Take in all that workers have said."""
         for sender, *parts in arrived(self._router):
             try:
-                worker = sender.decode()
-                scan, message = decode(b"".join(parts))
+                worker = sender.bytes.decode()
+                scan, message = decode(b"".join(part.bytes for part in parts))
             except (MessageError, UnicodeDecodeError) as error:
-                logger.warning("%s left out what %r sent: %s", self.identity, sender, error)
+                logger.warning("%s left out what %r sent: %s", self.identity, sender.bytes, error)
                 continue
             match message:
                 case WorkerHello(tags=tags):

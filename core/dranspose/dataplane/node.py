@@ -188,7 +188,7 @@ class Node(ABC):
         for parts in arrived(self._controller):
             self._heard = time.monotonic()
             try:
-                scan, message = decode(b"".join(parts))
+                scan, message = decode(parts[-1].bytes)
             except MessageError as error:
                 logger.warning("%s left out what the controller sent: %s", self.identity, error)
                 continue

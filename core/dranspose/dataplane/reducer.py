@@ -133,7 +133,7 @@ class Reducer(AnalysisNode):
         return bool(self._queue) and self._queue[0][1].version in self._versions
 
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        for sender, *parts in arrived(socket, copy=False):
+        for sender, *parts in arrived(socket):
             worker = sender.bytes.decode(errors="replace")
             try:
                 if len(parts) == 1:
@@ -197,6 +197,7 @@ class Reducer(AnalysisNode):
         match message:
             case Fence(worker):
                 self._intake.fence(worker)
+                self._report()  # the answer comes after all that was taken of this worker
                 self._send(Fenced(worker), self._scan_id)
             case FinishReducer() if self._instance is not None:
                 self._finish(self._instance)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
-from typing import Any, Literal, overload
+from typing import Any
 
 import zmq
 
 HEARTBEAT_INTERVAL = 250  # ms
 HEARTBEAT_TIMEOUT = 1500  # ms without any sign of life of libzmq's own thread: the connection is closed
+READABLE = int(zmq.POLLIN)  # to compare with an enum takes longer than to ask the socket
 
 
 def new_identity(name: str) -> str:
@@ -52,19 +52,15 @@ def disconnect(socket: zmq.Socket[bytes]) -> None:
     socket.close()
 
 
-@overload
-def arrived(socket: zmq.Socket[bytes], *, copy: Literal[True] = True) -> Iterator[list[bytes]]: ...
-
-
-@overload
-def arrived(socket: zmq.Socket[bytes], *, copy: Literal[False]) -> Iterator[list[zmq.Frame]]: ...
-
-
-def arrived(socket: zmq.Socket[bytes], *, copy: bool = True) -> Iterator[list[bytes] | list[zmq.Frame]]:
+def arrived(socket: zmq.Socket[bytes]) -> Iterator[list[zmq.Frame]]:
     """Yield the messages that a socket has, each as its parts, until it has no more."""
-    with suppress(zmq.Again):
-        while True:
-            yield socket.recv_multipart(zmq.DONTWAIT, copy=copy)
+    while int(socket.getsockopt(zmq.EVENTS)) & READABLE:
+        part = socket.recv(copy=False)
+        parts = [part]
+        while part.more:  # cheaper than to ask the socket, as `recv_multipart` does
+            part = socket.recv(copy=False)
+            parts.append(part)
+        yield parts
 
 
 def endpoint(socket: zmq.Socket[bytes]) -> str:

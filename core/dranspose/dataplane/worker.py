@@ -128,7 +128,7 @@ class Worker(AnalysisNode):
         return self._solo is None and bool(self._queue) and self._queue[0].version in self._versions
 
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        for parts in arrived(socket, copy=False):
+        for parts in arrived(socket):
             try:
                 message = decode_shares(parts)
             except WireError as error:
@@ -148,7 +148,11 @@ class Worker(AnalysisNode):
             if part.solo and part.event is not None:
                 self._announce(part)
             elif self._process(instance, part) > until:
-                return
+                break
+        if self._results:
+            self._stopwatch.spent_on(Activity.PROCESSING)
+            self._hand_on()
+            self._stopwatch.spent_on(Activity.SENDING)
 
     def _announce(self, part: Part) -> None:
         self._report()
@@ -201,15 +205,18 @@ class Worker(AnalysisNode):
         tick = interval is not None and self._clock.ticks(time.monotonic(), interval)
         return instance.process_event(event, values, tick=tick)
 
-    def _report(self) -> None:
-        if not self._outcomes:
-            return
+    def _hand_on(self) -> None:
         if self._results:
             parts = encode_results(Results(self._scan_id, self._results))
             self.counts.sent_bytes += sum(map(len, parts))
             for reducer in self._reducers.values():
                 reducer.send_multipart(parts, copy=False)
             self._results = []
+
+    def _report(self) -> None:
+        self._hand_on()  # what is told of is on its way
+        if not self._outcomes:
+            return
         if self._calls:
             self._seconds_per_call = self._seconds / self._calls
             self._processing += self._seconds
