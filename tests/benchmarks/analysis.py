@@ -1,9 +1,18 @@
-"""The analysis that the benchmarks run: the mean of some pixels of each image, and their sum."""
+"""The analyses that the benchmarks run: sums of pixels, and how late results are."""
+
+import json
+import time
+from pathlib import Path
 
 import numpy as np
 
 
 class MeanWorker:
+    """The mean of some pixels of each image."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
     def process_event(self, event, parameters=None, *args, **kwargs):
         for stream in event.streams.values():
             if stream.length < 2:
@@ -12,13 +21,38 @@ class MeanWorker:
             return float(np.frombuffer(getattr(blob, "buffer", blob), np.uint16)[:64].mean())
         return None
 
-    def __init__(self, *args, **kwargs):
-        pass
-
 
 class SumReducer:
+    """The sum of them."""
+
     def __init__(self, *args, **kwargs):
         self.total = 0.0
 
     def process_result(self, result, parameters=None):
         self.total += result.payload
+
+
+class SentWorker:
+    """When the detector sent each image."""
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    def process_event(self, event, parameters=None, *args, **kwargs):
+        for stream in event.streams.values():
+            return json.loads(bytes(stream.frames[0])).get("sent")
+        return None
+
+
+class LatencyReducer:
+    """Writes the median and the 99th percentile of the milliseconds from the detector to here."""
+
+    def __init__(self, *args, **kwargs):
+        self.seconds = []
+
+    def process_result(self, result, parameters=None):
+        self.seconds.append(time.time() - result.payload)
+
+    def finish(self, parameters=None):
+        milliseconds = [1000 * float(np.percentile(self.seconds[10:], p)) for p in (50, 99)]
+        Path("latency.json").write_text(json.dumps(milliseconds))

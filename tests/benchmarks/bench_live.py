@@ -1,185 +1,196 @@
-"""The live pipeline against a plain pyzmq relay with the same hops: events per second, and latency."""
+"""The live pipeline beside a plain pyzmq relay and, if there is one, another dranspose, against what it is to reach."""
 
+import argparse
 import json
-import multiprocessing
+import operator
 import os
 import statistics
 import sys
 import tempfile
 import time
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
-
-import numpy as np
-import zmq
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
-from tests.system.ensemble import Ensemble, free_url, start_detector
+import peer
+from relay import relay
+from tests.system.ensemble import Ensemble, free_url
 
+from dranspose.dataplane.controller import Phase, Status
+from dranspose.dataplane.messages import Arm, encode
 from dranspose.simulate.stins import StinsDetector
 from dranspose.triggermap import TriggerMap
 
 WORKERS = 2
 ROUNDS = 3
-processes = multiprocessing.get_context("spawn")
+SMALL, LARGE = (32, 32), (2048, 2048)  # uint16
+PATIENCE = 600.0  # seconds
+SOON, LATE = 100_000, 1_000_000  # events
 
 
-class MeanWorker:
-    """The mean of a few pixels of each image."""
-
-    def process_event(self, event, parameters=None):
-        for stream in event.streams.values():
-            if stream.length < 2:
-                return None
-            blob = stream.frames[1]
-            return float(np.frombuffer(getattr(blob, "buffer", blob), np.uint16)[:64].mean())
-        return None
+def show(case: str, measured: str, against: str, figure: float, target: float, *, at_most: bool = False) -> None:
+    """Print a line of the table."""
+    reaches, sign = (operator.le, "<=") if at_most else (operator.ge, ">=")
+    verdict = "reached" if reaches(figure, target) else "MISSED"
+    print(f"{case:26}{measured:>18}  {against:24}{figure:9.3g}  {sign} {target:<8g}{verdict}", flush=True)
 
 
-class SumReducer:
-    """The sum of them, and when the last one came."""
+@contextmanager
+def running(
+    detector: StinsDetector, streams: Sequence[str], worker: str = "MeanWorker", reducer: str = "SumReducer"
+) -> Iterator[tuple[Ensemble, Path]]:
+    """Start an ensemble with an ingester and a detector for each stream; the detectors wait for a scan."""
+    with (
+        tempfile.TemporaryDirectory() as folder,
+        Ensemble(Path(folder), f"analysis:{worker}", f"analysis:{reducer}") as ensemble,
+    ):
+        urls = {stream: free_url() for stream in streams}
+        ensemble.start_reducer()
+        for stream in streams:
+            ensemble.start_ingester(f"ingester-{stream}", {stream: urls[stream]})
+        for number in range(WORKERS):
+            ensemble.start_worker(f"worker-{number}")
+        ensemble.wait_for(len(streams), WORKERS)
+        for stream in streams:
+            ensemble.start_detector(detector, urls[stream])
+        yield ensemble, Path(folder)
 
-    def __init__(self, *args, **kwargs):
-        self.total = 0.0
 
-    def process_result(self, result, parameters=None):
-        self.total += result.payload
-
-
-class SentWorker:
-    """When the detector sent each image."""
-
-    def process_event(self, event, parameters=None):
-        for stream in event.streams.values():
-            return json.loads(bytes(stream.frames[0])).get("sent")
-        return None
-
-
-class LatencyReducer:
-    """Writes the median and the 99th percentile of the milliseconds from the detector to here."""
-
-    def __init__(self, *args, **kwargs):
-        self.seconds = []
-
-    def process_result(self, result, parameters=None):
-        self.seconds.append(time.time() - result.payload)
-
-    def finish(self, parameters=None):
-        Path("latency.json").write_text(
-            json.dumps([1000 * float(np.percentile(self.seconds[10:], p)) for p in (50, 99)])
-        )
+def scan(ensemble: Ensemble, streams: Sequence[str], events: int, batch: int) -> Iterator[Status]:
+    """Run a scan; yield its status when `SOON` events are complete, when `LATE` are, and at the end."""
+    uniform = {"streams": list(streams), "events": events, "batch": batch}
+    armed = ensemble.controller.arm(TriggerMap.from_json({"uniform": uniform}))
+    for wanted in (SOON, LATE):
+        if wanted <= events:
+            yield ensemble.controller.wait_until(
+                lambda status, wanted=wanted: status.report is not None and status.report.completed >= wanted, PATIENCE
+            )
+    status = ensemble.controller.wait_until(
+        lambda status: status.scan == armed and status.phase is Phase.STANDBY, PATIENCE
+    )
+    if status.report is None or status.report.completed != events + 2:
+        raise SystemExit(f"the scan is not complete: {status}")
+    yield status
 
 
 def live(images: int, shape: tuple[int, int], batch: int, streams: int = 1) -> float:
     """Return the seconds from arming to the last event."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Ensemble(Path(folder), "bench_live:MeanWorker", "bench_live:SumReducer") as ensemble,
-    ):
-        names = [f"s{number}" for number in range(streams)]
-        urls = {name: free_url() for name in names}
-        ensemble.start_reducer()
-        for name in names:
-            ensemble.start_ingester(f"ingester-{name}", {name: urls[name]})
-        for number in range(WORKERS):
-            ensemble.start_worker(f"worker-{number}")
-        ensemble.wait_for(streams, WORKERS)
-        for name in names:
-            ensemble.start_detector(StinsDetector(images=images, shape=shape), urls[name])
-        trigger_map = TriggerMap.from_json({"uniform": {"streams": names, "events": images, "batch": batch}})
+    names = [f"s{number}" for number in range(streams)]
+    with running(StinsDetector(images=images, shape=shape), names) as (ensemble, _):
         begin = time.monotonic()
-        status = ensemble.run_scan(trigger_map)
-        seconds = time.monotonic() - begin
-        if status.report is None or status.report.completed != images + 2:
-            raise SystemExit(f"the scan is not complete: {status}")
-        return seconds
+        list(scan(ensemble, names, images, batch))
+        return time.monotonic() - begin
 
 
-def latency(images: int, rate: float) -> tuple[float, float]:
+def latency(detector: StinsDetector) -> tuple[float, float]:
     """Return the median and the 99th percentile of the latency in ms."""
-    with (
-        tempfile.TemporaryDirectory() as folder,
-        Ensemble(Path(folder), "bench_live:SentWorker", "bench_live:LatencyReducer") as ensemble,
-    ):
-        ensemble.start_reducer()
-        url = free_url()
-        ensemble.start_ingester("ingester", {"det": url})
-        for number in range(WORKERS):
-            ensemble.start_worker(f"worker-{number}")
-        ensemble.wait_for(1, WORKERS)
-        ensemble.start_detector(StinsDetector(images=images, shape=(32, 32), rate=rate), url)
-        ensemble.run_scan(TriggerMap.from_json({"uniform": {"streams": ["det"], "events": images}}))
-        median, worst = json.loads(Path(folder, "latency.json").read_text())
+    with running(detector, ["det"], "SentWorker", "LatencyReducer") as (ensemble, folder):
+        list(scan(ensemble, ["det"], detector.images, batch=1))
+        median, worst = json.loads((folder / "latency.json").read_text())
         return median, worst
 
 
-def _relay(messages: int, url: str, relay_url: str, ready: Any) -> None:
-    context: zmq.Context[Any] = zmq.Context()
-    pull = context.socket(zmq.PULL)
-    pull.connect(url)
-    router = context.socket(zmq.ROUTER)
-    router.setsockopt(zmq.ROUTER_MANDATORY, 1)
-    router.bind(relay_url)
-    sinks = [router.recv_multipart()[0] for _ in range(WORKERS)]
-    ready.set()
-    for number in range(messages):
-        router.send_multipart([sinks[number // 10 % WORKERS], b"h", *pull.recv_multipart(copy=False)], copy=False)
-    for sink in sinks:
-        router.send_multipart([sink, b"end"])
-    context.destroy(linger=10_000)
-
-
-def _sink(name: str, relay_url: str, ended: Any) -> None:
-    with zmq.Context() as context, context.socket(zmq.DEALER) as socket:
-        socket.setsockopt_string(zmq.IDENTITY, name)
-        socket.connect(relay_url)
-        socket.send(b"")
-        while len(socket.recv_multipart(copy=False)) > 1:
-            pass
-    ended.put(time.monotonic())
-
-
-def relay(images: int, shape: tuple[int, int]) -> float:
-    """Return the seconds that plain pyzmq takes: detector, one relay, two receivers."""
-    ready, ended = processes.Event(), processes.Queue()
-    url, relay_url = free_url(), free_url()
-    running = [processes.Process(target=_sink, args=(f"w{number}", relay_url, ended)) for number in range(WORKERS)]
-    running.append(processes.Process(target=_relay, args=(images + 2, url, relay_url, ready)))
-    detector = start_detector(StinsDetector(images=images, shape=shape), url)
-    for process in running:
-        process.start()
-    ready.wait()
-    begin = time.monotonic()
-    seconds = max(ended.get() for _ in range(WORKERS)) - begin
-    for process in (detector, *running):
-        process.join()
-    return seconds
-
-
-def main() -> None:
-    """Print the table."""
-    print(f"live, {WORKERS} workers, a result for every event; best of {ROUNDS}; {os.cpu_count()} processors")
-    print(f"{'':24}{'events/s':>10}{'MB/s':>8}{'relay':>10}{'ratio':>8}")
-    for text, images, shape, batch in (
-        ("2 kB, batch 10", 40_000, (32, 32), 10),
-        ("2 kB, batch 1", 40_000, (32, 32), 1),
-        ("8 MB, batch 10", 400, (2048, 2048), 10),
+def rates(venv: Path | None) -> None:
+    """Events per second of one stream, in turns with the others."""
+    for case, images, peer_images, shape, batch, of_relay, of_peer in (
+        ("2 kB, batch 10", 40_000, 3000, SMALL, 10, 0.6, 15),
+        ("2 kB, batch 1", 40_000, 2000, SMALL, 1, 0.3, 20),
+        ("8 MB, batch 10", 400, 200, LARGE, 10, 0.9, 1.1),
     ):
-        pairs = [(live(images, shape, batch), relay(images, shape)) for _ in range(ROUNDS)]
-        ours, plain = (images / min(side) for side in zip(*pairs, strict=True))
-        rate = ours * shape[0] * shape[1] * 2 / 1e6
-        print(f"{text:24}{ours:10.0f}{rate:8.0f}{plain:10.0f}{ours / plain:8.2f}", flush=True)
-    one = max(20_000 / live(20_000, (32, 32), 10) for _ in range(ROUNDS))
-    eight = max(8 * 5_000 / live(5_000, (32, 32), 10, streams=8) for _ in range(ROUNDS))
-    print(f"8 streams of 2 kB joined: {eight:.0f} frames/s, {eight / one:.2f} of one stream's")
-    found = [latency(1000, 100.0) for _ in range(ROUNDS)]
-    print(
-        "latency at 100 Hz, 2 kB: median {:.2f} ms, 99 % {:.2f} ms".format(
-            *(statistics.median(s) for s in zip(*found, strict=True))
-        )
+        ours, plain, others = [], [], []
+        for _ in range(ROUNDS):
+            ours.append(images / live(images, shape, batch))
+            plain.append(images / relay(images, shape, WORKERS))
+            if venv:
+                detector = StinsDetector(images=peer_images, shape=shape)
+                others.append(peer_images / peer.scan(venv, detector, WORKERS, batch))
+        best = max(ours)
+        measured = f"{best:.0f} events/s"
+        show(case, measured, f"relay: {max(plain):.0f}", best / max(plain), of_relay)
+        if venv:
+            show("", "", f"peer: {max(others):.0f}", best / max(others), of_peer)
+
+
+def joined() -> None:
+    """Frames per second of eight streams against those of one."""
+    one = max(20_000 / live(20_000, SMALL, 10) for _ in range(ROUNDS))
+    eight = max(8 * 10_000 / live(10_000, SMALL, 10, streams=8) for _ in range(ROUNDS))
+    show("8 streams of 2 kB", f"{eight:.0f} frames/s", f"one stream: {one:.0f}", eight / one, 0.6)
+
+
+def latencies(venv: Path | None) -> None:
+    """Milliseconds from a detector of 100 Hz to `process_result`."""
+    detector = StinsDetector(images=1000, shape=SMALL, rate=100.0)
+    ours, others = [], []
+    for _ in range(ROUNDS):
+        ours.append(latency(detector))
+        if venv:
+            others.append(peer.latency(venv, detector, WORKERS))
+    median, worst = (statistics.median(side) for side in zip(*ours, strict=True))
+    if not others:
+        print(f"latency at 100 Hz, 2 kB: median {median:.2f} ms, 99 % {worst:.2f} ms")
+        return
+    their_median, their_worst = (statistics.median(side) for side in zip(*others, strict=True))
+    show(
+        "latency, 100 Hz, median",
+        f"{median:.2f} ms",
+        f"peer: {their_median:.2f}",
+        median / their_median,
+        0.5,
+        at_most=True,
     )
+    show("latency, 100 Hz, 99 %", f"{worst:.2f} ms", f"peer: {their_worst:.2f}", worst / their_worst, 1, at_most=True)
+
+
+def arming() -> None:
+    """Seconds and bytes to arm ten million events."""
+    uniform = {"streams": ["det"], "events": 10_000_000, "batch": 10}
+    with running(StinsDetector(images=0), ["det"]) as (ensemble, _):
+        begin = time.monotonic()
+        trigger_map = TriggerMap.from_json({"uniform": uniform})
+        ensemble.controller.arm(trigger_map)
+        ensemble.controller.wait_until(lambda status: status.phase is Phase.RUNNING, PATIENCE)
+        seconds = time.monotonic() - begin
+    message = len(encode(Arm(trigger_map.to_message(), 0)))
+    show("arming 10 million events", f"{seconds:.3f} s", "", seconds, 0.3, at_most=True)
+    show("", f"{message} bytes", "", message, 1000, at_most=True)
+
+
+def memory() -> None:
+    """Resident memory of each node after `LATE` events against that after `SOON`."""
+
+    def resident() -> dict[str, int]:
+        """Return the MB of each node; the controller's are those of this process."""
+        processes = {name: process.pid for name, process in ensemble.processes.items() if "detector" not in name}
+        return {name: _resident(pid) for name, pid in (processes | {"controller": os.getpid()}).items()}
+
+    with running(StinsDetector(images=LATE, shape=(8, 8)), ["det"]) as (ensemble, _):
+        soon, late, _ = (resident() for _ in scan(ensemble, ["det"], LATE, batch=10))
+    for name, after in late.items():
+        show(f"memory, {name}", f"{after} MB", f"after 100 000: {soon[name]}", after / soon[name], 1.1, at_most=True)
+
+
+def _resident(pid: int) -> int:
+    status = Path(f"/proc/{pid}/status").read_text()
+    (line,) = (line for line in status.splitlines() if line.startswith("VmRSS"))
+    return int(line.split()[1]) // 1024
+
+
+def main(arguments: Sequence[str] = ()) -> None:
+    """Print the table."""
+    parser = argparse.ArgumentParser()
+    parser.add_argument("--peer", type=Path, help="virtual environment of another dranspose to compare with")
+    venv = parser.parse_args(arguments).peer
+    print(f"live, {WORKERS} workers, a result for every event; best of {ROUNDS}; {os.cpu_count()} processors")
+    print(f"{'':26}{'measured':>18}  {'against':24}{'figure':>9}  target     verdict")
+    rates(venv)
+    joined()
+    latencies(venv)
+    arming()
+    memory()
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])

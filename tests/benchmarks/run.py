@@ -24,7 +24,7 @@ def main() -> None:
         ("scheduler", bench_scheduler.main),
         ("source", bench_source.main),
         ("parse", bench_parse.main),
-        ("live", bench_live.main),
+        ("live", lambda: bench_live.main(["--peer", str(peer)] if peer else [])),
     ):
         print(f"\n## {name}", flush=True)
         bench()
