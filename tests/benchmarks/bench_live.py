@@ -28,6 +28,7 @@ ROUNDS = 3
 SMALL, LARGE = (32, 32), (2048, 2048)  # uint16
 PATIENCE = 600.0  # seconds
 SOON, LATE = 100_000, 1_000_000  # events
+STEADY = 10_000.0  # images per second, which workers keep up with: what waits for them in an ingester is another matter
 
 
 def show(case: str, measured: str, against: str, figure: float, target: float, *, at_most: bool = False) -> None:
@@ -166,7 +167,7 @@ def memory() -> None:
         processes = {name: process.pid for name, process in ensemble.processes.items() if "detector" not in name}
         return {name: _resident(pid) for name, pid in (processes | {"controller": os.getpid()}).items()}
 
-    with running(StinsDetector(images=LATE, shape=(8, 8)), ["det"]) as (ensemble, _):
+    with running(StinsDetector(images=LATE, shape=SMALL, rate=STEADY), ["det"]) as (ensemble, _):
         soon, late, _ = (resident() for _ in scan(ensemble, ["det"], LATE, batch=10))
     for name, after in late.items():
         show(f"memory, {name}", f"{after} MB", f"after 100 000: {soon[name]}", after / soon[name], 1.1, at_most=True)
@@ -183,6 +184,7 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--peer", type=Path, help="virtual environment of another dranspose to compare with")
     venv = parser.parse_args(arguments).peer
+    os.environ.setdefault("LOG_LEVEL", "ERROR")  # of the nodes: detectors come and go here
     print(f"live, {WORKERS} workers, a result for every event; best of {ROUNDS}; {os.cpu_count()} processors")
     print(f"{'':26}{'measured':>18}  {'against':24}{'figure':>9}  target     verdict")
     rates(venv)
