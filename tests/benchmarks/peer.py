@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,6 @@ def _run(detector: StinsDetector, url: str, batch: int) -> float:
 @contextmanager
 def _ensemble(venv: Path, workers: int, worker: str, reducer: str) -> Iterator[tuple[str, Path]]:
     """Start all of it, one process each; yield where its detector is to bind, and the folder that they run in."""
-    folder = tempfile.TemporaryDirectory()
     url = free_url()
     command = str(venv / "bin" / "dranspose")
     commands = [
@@ -72,21 +71,19 @@ def _ensemble(venv: Path, workers: int, worker: str, reducer: str) -> Iterator[t
         "PYTHONPATH": str(Path(__file__).parent),
         "BUILD_META_FILE": os.devnull,
     }
-    running = [
-        subprocess.Popen(
-            command, env=environment, cwd=folder.name, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-        )
-        for command in commands
-    ]
-    try:
-        _wait(lambda: _is_there(workers))
-        yield url, Path(folder.name)
-    finally:
-        for process in reversed(running):
-            process.kill()
-        for process in running:
-            process.wait()
-        folder.cleanup()
+    with tempfile.TemporaryDirectory() as folder:
+        running = [
+            subprocess.Popen(command, env=environment, cwd=folder, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+            for command in commands
+        ]
+        try:
+            _wait(lambda: _is_there(workers))
+            yield url, Path(folder)
+        finally:
+            for process in reversed(running):
+                process.kill()
+            for process in running:
+                process.wait()
 
 
 def _is_there(workers: int) -> bool:
@@ -104,7 +101,7 @@ def _get(path: str) -> Any:
     return json.load(urllib.request.urlopen(API + path, timeout=PATIENCE))
 
 
-def _wait(condition: Any) -> None:
+def _wait(condition: Callable[[], bool]) -> None:
     end = time.monotonic() + PATIENCE
     while time.monotonic() < end:
         with suppress(OSError, KeyError):  # it is not there yet
