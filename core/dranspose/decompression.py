@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import struct
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 import numpy as np
 import numpy.typing as npt
@@ -30,11 +30,7 @@ def bslz4(blob: bytes | memoryview, shape: Sequence[int], dtype: np.dtype[np.gen
     """
     import imagecodecs  # a tenth of a second that only compressed images should cost
 
-    size = math.prod(shape) * dtype.itemsize
-    if not size:
-        raise ValueError(f"an array of shape {list(shape)} has no content to decompress")
-    if size > BEST_RATIO * len(blob):
-        raise ValueError(f"{len(blob)} bytes of bslz4 cannot hold the {size} bytes of {list(shape)} {dtype}")
+    size = _size("bslz4", blob, shape, dtype)
     blob = memoryview(blob)
     with_header = len(blob) >= HEADER.size and HEADER.unpack_from(blob)[0] == size
     block_bytes = (HEADER.unpack_from(blob)[1] if with_header else 0) or DEFAULT_BLOCK_BYTES
@@ -44,7 +40,7 @@ def bslz4(blob: bytes | memoryview, shape: Sequence[int], dtype: np.dtype[np.gen
 
     unshuffled = math.prod(shape) % SHUFFLED_TOGETHER * dtype.itemsize
     compressed = size - unshuffled
-    blocks = list(_blocks(body[: len(body) - unshuffled], compressed, block_bytes))
+    blocks = list(_blocks("bslz4", body[: len(body) - unshuffled], compressed, block_bytes))
     shuffled = bytearray(size)
     shuffled[compressed:] = body[len(body) - unshuffled :]
     target = memoryview(shuffled)[:compressed]
@@ -68,17 +64,62 @@ def bslz4(blob: bytes | memoryview, shape: Sequence[int], dtype: np.dtype[np.gen
     return np.frombuffer(decoded, dtype).reshape(shape)
 
 
-def _blocks(body: memoryview, size: int, block_bytes: int) -> Iterator[tuple[memoryview, int]]:
+def lz4(blob: bytes | memoryview, shape: Sequence[int], dtype: np.dtype[np.generic]) -> npt.NDArray[np.generic]:
+    """Decompress LZ4: a bare block, or blocks as HDF5 stores them, each after its length and all after a header.
+
+    (The latter is the format of HDF5's registered filter 32004, which stores a block as it is if it did not shrink.)
+
+    Returns:
+        A new read-only array of the given shape and dtype.
+
+    Raises:
+        ValueError: the blob is not such an array, compressed.
+    """
+    import imagecodecs  # a tenth of a second that only compressed images should cost
+
+    size = _size("lz4", blob, shape, dtype)
+    blob = memoryview(blob)
+    blocks: Iterable[tuple[memoryview, int]] = [(blob, size)]
+    if len(blob) >= HEADER.size and HEADER.unpack_from(blob)[0] == size:
+        blocks = _blocks("lz4", blob[HEADER.size :], size, HEADER.unpack_from(blob)[1] or size)
+    array = bytearray(size)
+    at = 0
+    try:
+        for block, out_bytes in blocks:
+            target = memoryview(array)[at : at + out_bytes]
+            if len(block) == out_bytes:
+                target[:] = block
+            elif len(imagecodecs.lz4_decode(bytes(block), out=target)) != out_bytes:
+                raise ValueError(f"an lz4 block holds less than its {out_bytes} bytes")
+            at += out_bytes
+    except RuntimeError as error:
+        raise ValueError(f"not lz4: {error}") from None
+    decompressed = np.frombuffer(array, dtype).reshape(shape)
+    decompressed.flags.writeable = False
+    return decompressed
+
+
+def _size(what: str, blob: bytes | memoryview, shape: Sequence[int], dtype: np.dtype[np.generic]) -> int:
+    """Return the bytes of an array; raise ValueError if it has none, or more than the blob can hold."""
+    size = math.prod(shape) * dtype.itemsize
+    if not size:
+        raise ValueError(f"an array of shape {list(shape)} has no content to decompress")
+    if size > BEST_RATIO * len(blob):
+        raise ValueError(f"{len(blob)} bytes of {what} cannot hold the {size} bytes of {list(shape)} {dtype}")
+    return size
+
+
+def _blocks(what: str, body: memoryview, size: int, block_bytes: int) -> Iterator[tuple[memoryview, int]]:
     """Yield each compressed block with its decompressed length; raise ValueError unless they fill the body."""
     at = 0
     for start in range(0, size, block_bytes):
         if at + LENGTH.size > len(body):
-            raise ValueError(f"bslz4 ends after {start} of {size} bytes")
+            raise ValueError(f"{what} ends after {start} of {size} bytes")
         (length,) = LENGTH.unpack_from(body, at)
         at += LENGTH.size
         if at + length > len(body):
-            raise ValueError(f"a bslz4 block of {length} bytes goes beyond the end of the chunk")
+            raise ValueError(f"a {what} block of {length} bytes goes beyond the end of the chunk")
         yield body[at : at + length], min(block_bytes, size - start)
         at += length
     if at != len(body):
-        raise ValueError(f"{len(body) - at} bytes follow after the last bslz4 block")
+        raise ValueError(f"{len(body) - at} bytes follow after the last {what} block")

@@ -17,7 +17,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from dranspose.decompression import bslz4
+from dranspose.decompression import bslz4, lz4
 
 REFERENCE = {
     ("uint8", 7, None): ("AAECAwQFBg=="),
@@ -187,7 +187,7 @@ def test_a_block_that_holds_too_little_is_refused(order):
 HOSTILE = """
 import random, sys
 import numpy as np
-from dranspose.decompression import bslz4
+from dranspose.decompression import bslz4, lz4
 
 good, shape, dtype = bytes.fromhex(sys.argv[1]), (200,), np.dtype(np.uint32)
 draw = random.Random(int(sys.argv[2]))
@@ -228,3 +228,60 @@ def test_damaged_chunks_give_an_array_or_a_value_error():
     )
     assert (run.returncode, run.stderr) == (0, "")
     assert 0 < int(run.stdout) < 20_000
+
+
+LZ4_REFERENCE = {
+    "one block": (
+        np.arange(300, dtype=np.uint16) % 7,
+        "AAAAAAAAAlgAAAJYAAAAGu8AAAEAAgADAAQABQAGAA4A//80UAAEAAUA",
+    ),
+    "blocks": (
+        np.arange(300, dtype=np.uint32) % 7,
+        "AAAAAAAABLAAAAEAAAAAJ/AKAAAAAAEAAAACAAAAAwAAAAQAAAAFAAAABhkADxwAy1AAAAAAAAAAACTyBwEAAAACAAAAAwAAAAQAAAAFAAAABgAB"
+        "AA8cAMxQAAEAAAAAAAAk8gMCAAAAAwAAAAQAAAAFAAAABgABAE8BAAAAHADMUAACAAAAAAAAI+IDAAAABAAAAAUAAAAGAAEAjwEAAAACAAAAHADM"
+        "UAADAAAAAAAAI6IEAAAABQAAAAYAAQDPAQAAAAIAAAADAAAAHAB8UAAFAAAA",
+    ),
+    "noise, in blocks that are stored as they are": (
+        np.random.default_rng(1).integers(0, 2**32, 20, dtype=np.uint32),
+        "AAAAAAAAAFAAAAAgAAAAIP/kInnzvQaDZqhSwbuWUfPNGOwI9qTnJNJvrNKusNryAAAAIKlyzT+gL9RPSHB43kUfX2wkbe5FM1Hk08o6ykFMRsFo"
+        "AAAAECr60aQCLLKMYgLzFTIdDgc=",
+    ),
+}
+"""Chunks that the HDF5 filter of the package hdf5plugin made."""
+
+
+@pytest.mark.parametrize(("array", "chunk"), LZ4_REFERENCE.values(), ids=LZ4_REFERENCE)
+def test_a_reference_chunk_of_lz4(array, chunk):
+    decompressed = lz4(base64.b64decode(chunk), array.shape, array.dtype)
+    np.testing.assert_array_equal(decompressed, array, strict=True)
+    assert not decompressed.flags.writeable
+
+
+def test_a_bare_block_of_lz4():
+    array = np.arange(3000, dtype=np.float32).reshape(50, 60)
+    blob = memoryview(bytes(imagecodecs.lz4_encode(array.tobytes())))
+    np.testing.assert_array_equal(lz4(blob, array.shape, array.dtype), array, strict=True)
+
+
+LZ4_CHUNK = base64.b64decode(LZ4_REFERENCE["blocks"][1])
+
+
+@pytest.mark.parametrize(
+    ("blob", "shape", "reason"),
+    [
+        (LZ4_CHUNK[:-1], [300], "goes beyond the end"),
+        (LZ4_CHUNK[:100], [300], "goes beyond the end"),
+        (LZ4_CHUNK[:13], [300], "ends after 0 of 1200 bytes"),
+        (LZ4_CHUNK + b"\0", [300], "1 bytes follow"),
+        (header(1200, 2**32 - 1) + LZ4_CHUNK[12:], [300], "."),
+        (LZ4_CHUNK[12:], [300], "."),
+        (LZ4_CHUNK, [299], "."),
+        (LZ4_CHUNK, [10**9, 10**9], "cannot hold"),
+        (b"", [300], "cannot hold"),
+        (b"\xff" * 100, [20], "not lz4"),
+        (bytes(imagecodecs.lz4_encode(bytes(100))), [200], "holds less than its 800 bytes"),
+    ],
+)
+def test_a_blob_that_is_no_lz4_of_this_size_is_refused(blob, shape, reason):
+    with pytest.raises(ValueError, match=reason):
+        lz4(blob, shape, np.dtype(np.uint32))

@@ -8,14 +8,14 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from dranspose.decompression import bslz4
+from dranspose.decompression import bslz4, lz4
 from dranspose.event import Frame, frame_buffer
 
 
 def image_array(blob: Frame, shape: Sequence[int], type_name: str, compression: str) -> npt.NDArray[np.generic]:
     """Return the image in a blob as a read-only array of the given shape and numpy type, such as ``uint16``.
 
-    An uncompressed image (``none``) is a view of the blob, one in ``bslz4`` is decompressed.
+    An uncompressed image (``none``) is a view of the blob, one in ``bslz4`` or ``lz4`` is decompressed.
 
     Raises:
         ValueError: no type of numbers, no shape, or a blob that is not an image of this shape and type.
@@ -32,6 +32,8 @@ def image_array(blob: Frame, shape: Sequence[int], type_name: str, compression: 
     buffer = frame_buffer(blob)
     if compression == "bslz4":
         return bslz4(buffer, shape, dtype)
+    if compression == "lz4":
+        return lz4(buffer, shape, dtype)
     if compression != "none":
         raise NotImplementedError(f"compression {compression!r}")
     if math.prod(shape) * dtype.itemsize != len(buffer):
