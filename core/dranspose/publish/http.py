@@ -1,13 +1,9 @@
 """The web server for a reducer's published results and for the parameters of the analysis."""
 
-import logging
-import socket
-import threading
 from collections.abc import Callable
-from typing import Any, Protocol, Self
+from typing import Any, Protocol
 from urllib.parse import urlsplit
 
-import uvicorn
 from starlette.applications import Starlette
 from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
@@ -19,8 +15,7 @@ from dranspose.publish.hdf5_json import ChangedError, Json, to_json
 from dranspose.publish.rest import Published, TreeRoutes, json_response
 from dranspose.publish.selection import SelectionError
 from dranspose.publish.values import UnpublishableError
-
-CLOSE_SECONDS = 1
+from dranspose.web_server import WebServer
 
 
 class Parameters(Protocol):
@@ -98,11 +93,11 @@ def _refuse_other_sites(request: Request) -> None:
         raise HTTPException(403, f"a page of {origin} may not set parameters")
 
 
-class Server:
+class Server(WebServer):
     """Serves published results, and parameters if given, from a thread of its own until ``close``.
 
     There is no authentication, so it listens on the loopback interface unless another ``host`` is given. ``port`` 0
-    takes a free one. It is its own context manager.
+    takes a free one.
 
     Raises:
         OSError: host and port cannot be listened on; the text names them.
@@ -117,32 +112,4 @@ class Server:
         port: int = 0,
         parameters: Parameters | None = None,
     ) -> None:
-        family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
-        listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # for the connections: asyncio leaves it out
-        self.url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
-        config = uvicorn.Config(
-            application(published, parameters),
-            log_config=None,
-            log_level=logging.WARNING,
-            access_log=False,
-            lifespan="off",
-            ws="none",
-            timeout_graceful_shutdown=CLOSE_SECONDS,
-        )
-        self._server = uvicorn.Server(config)
-        self._thread = threading.Thread(
-            target=self._server.run, kwargs={"sockets": [listening]}, name="published results", daemon=True
-        )
-        self._thread.start()
-
-    def close(self) -> None:
-        """Stop listening and drop the connections, after a second also those of requests that wait for a lock."""
-        self._server.should_exit = True
-        self._thread.join(2 * CLOSE_SECONDS)
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        super().__init__(application(published, parameters), host=host, port=port, name="published results")
