@@ -71,6 +71,8 @@ def _acceptance(hint: Any) -> Callable[[Any], bool]:
     if get_origin(hint) is list:
         accepts_item = _acceptance(get_args(hint)[0])
         return lambda value: isinstance(value, list) and all(map(accepts_item, value))
+    if hint is Any:
+        return lambda value: True
     if get_origin(hint) is dict:
         return lambda value: isinstance(value, dict)
     if hint is float:

@@ -16,30 +16,30 @@ NUMBERS = 2**63
 """All numbers of messages and frames are below it."""
 
 
-def json_object(frame: Frame) -> dict[str, Any]:
-    """Return the fields that a first frame holds.
+def json_object(frame: Frame, index: int = 0) -> dict[str, Any]:
+    """Return the fields that a frame of this index in its message holds.
 
     Raises:
         MalformedFrameError: it is no JSON object, or one of more than `MAX_BYTES`.
     """
     if len(frame) > MAX_BYTES:
-        raise MalformedFrameError(f"frame 0 has {len(frame)} bytes, more than {MAX_BYTES}")
+        raise MalformedFrameError(f"frame {index} has {len(frame)} bytes, more than {MAX_BYTES}")
     content = frame_buffer(frame)
     try:
         fields = orjson.loads(content)
     except orjson.JSONDecodeError:
-        fields = _beyond_json(bytes(content))
+        fields = _beyond_json(bytes(content), index)
     if type(fields) is not dict:
-        raise MalformedFrameError(f"frame 0 is no JSON object: {reprlib.repr(fields)}")
+        raise MalformedFrameError(f"frame {index} is no JSON object: {reprlib.repr(fields)}")
     return fields
 
 
-def _beyond_json(content: bytes) -> Any:
+def _beyond_json(content: bytes, index: int) -> Any:
     """Decode what Python's senders make of values that JSON does not have, such as ``NaN``."""
     try:
         return json.loads(content.decode())
     except (ValueError, RecursionError) as error:
-        raise MalformedFrameError(f"frame 0 is not JSON: {error}") from None
+        raise MalformedFrameError(f"frame {index} is not JSON: {error}") from None
 
 
 def first_json_object(stream: StreamData, typ: str) -> dict[str, Any]:

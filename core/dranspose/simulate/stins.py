@@ -13,13 +13,10 @@ from typing import Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
-from dranspose.decompression import DEFAULT_BLOCK_BYTES, HEADER, LENGTH, SHUFFLED_TOGETHER
+from dranspose.simulate.images import PERIOD, bslz4, pattern
 from dranspose.simulate.outlet import Outlet
 
 Compression = Literal["none", "bslz4"]
-
-PERIOD = 127
-"""Pixels of the pattern, and different images; the largest number that all dtypes hold is as much."""
 
 PREPARED_BYTES = 2**28
 NONSENSE = b"\x00 this is not STINS"
@@ -145,34 +142,14 @@ def _swapped(images: int, swap: frozenset[int]) -> Iterator[int]:
 
 
 def pixels(detector: StinsDetector, image: int) -> npt.NDArray[np.generic]:
-    """Return the image of an index: pixel n of it, counted over rows, is ``(n + image) % 127``.
-
-    Images too large to prepare 127 of them begin again earlier.
-    """
-    size = int(np.prod(detector.shape))
-    pattern = (np.arange(size) + image % _different(detector)) % PERIOD
-    return pattern.astype(detector.dtype).reshape(detector.shape)
+    """Return the image of an index, a `pattern`; images too large to prepare 127 of them begin again earlier."""
+    return pattern(detector.shape, detector.dtype, image % _different(detector))
 
 
 def _different(detector: StinsDetector) -> int:
     """Return how many different images there are."""
     image_bytes = int(np.prod(detector.shape)) * np.dtype(detector.dtype).itemsize
     return max(1, min(PERIOD, PREPARED_BYTES // image_bytes))
-
-
-def bslz4(image: npt.NDArray[np.generic]) -> bytes:
-    """Return an image as `dranspose.decompression.bslz4` takes it, with the header of 12 bytes."""
-    import imagecodecs  # a tenth of a second that only compressed images should cost
-
-    shuffled = imagecodecs.bitshuffle_encode(
-        image.tobytes(), itemsize=image.itemsize, blocksize=DEFAULT_BLOCK_BYTES // image.itemsize
-    )
-    stop = image.size // SHUFFLED_TOGETHER * SHUFFLED_TOGETHER * image.itemsize
-    chunk = [HEADER.pack(image.nbytes, DEFAULT_BLOCK_BYTES)]
-    for start in range(0, stop, DEFAULT_BLOCK_BYTES):
-        block = bytes(imagecodecs.lz4_encode(shuffled[start : min(start + DEFAULT_BLOCK_BYTES, stop)]))
-        chunk += [LENGTH.pack(len(block)), block]
-    return b"".join([*chunk, shuffled[stop:]])
 
 
 def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:

@@ -14,10 +14,16 @@ from dranspose.protocol import StreamName
 from dranspose.sources.source import Source, SourceError
 
 BUILT_IN: Mapping[str, str] = {
+    "albaem": "dranspose.sources.albaem:AlbaemSource",
     "contrast": "dranspose.sources.contrast:ContrastSource",
+    "eiger-legacy": "dranspose.sources.eiger_legacy:EigerLegacySource",
+    "hdf5": "dranspose.sources.hdf5:Hdf5Source",
+    "lecroy": "dranspose.sources.lecroy:LecroySource",
     "pcap": "dranspose.sources.pcap:PcapSource",
     "positioncap": "dranspose.sources.positioncap:PositioncapSource",
+    "sardana": "dranspose.sources.sardana:SardanaSource",
     "stins": "dranspose.sources.stins:StinsSource",
+    "stream2": "dranspose.sources.stream2:Stream2Source",
     "xspress3": "dranspose.sources.xspress3:Xspress3Source",
 }
 """Loaded when it is wanted: some need libraries that the others do without."""

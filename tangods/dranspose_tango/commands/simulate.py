@@ -57,18 +57,22 @@ def _add_stins(detectors: Commands) -> None:
 
 
 def _add_others(detectors: Commands) -> None:
-    for name, what, messages in (
-        ("contrast", "Contrast, over a PUB socket", _contrast),
-        ("xspress3", "an Xspress3, over a PUB socket", _xspress3),
-        ("pcap", "a PandABox behind a Tango device, over a PUB socket", _pcap),
+    for name, what, publish, messages in (
+        ("albaem", "an AlbaEM electrometer, over a PUB socket", True, _albaem),
+        ("contrast", "Contrast, over a PUB socket", True, _contrast),
+        ("eiger-legacy", "a DECTRIS detector with stream version 1, over a PUSH socket", False, _eiger_legacy),
+        ("lecroy", "a LeCroy oscilloscope, over a PUB socket", True, _lecroy),
+        ("xspress3", "an Xspress3, over a PUB socket", True, _xspress3),
+        ("pcap", "a PandABox behind a Tango device, over a PUB socket", True, _pcap),
+        ("stream2", "a DECTRIS detector with stream version 2, over a PUSH socket", False, _stream2),
     ):
         parser = detectors.add_parser(
             name,
             help=what,
-            description=f"Publish one scan as {what}, as soon as a receiver has subscribed.",
+            description=f"Send one scan as {what}, as soon as a receiver is there.",
             formatter_class=argparse.ArgumentDefaultsHelpFormatter,
         )
-        parser.set_defaults(run=_run_publisher, messages=messages)
+        parser.set_defaults(run=_run_series, messages=messages, publish=publish)
         _add_common(parser)
         parser.add_argument("-n", "--frames", type=number(int, 0), default=1000, metavar="N", help="in the scan")
         if messages is _xspress3:
@@ -76,6 +80,28 @@ def _add_others(detectors: Commands) -> None:
             parser.add_argument("--channels", type=number(int, 1), default=4, metavar="N", help="spectra in an image")
         if messages is _pcap:
             parser.add_argument("--vector", type=number(int, 1), default=15, metavar="N", help="triggers in a message")
+        if messages is _lecroy:
+            argument = parser.add_argument
+            argument("--channels", type=number(int, 1), nargs="+", default=[2, 4], metavar="N", help="their numbers")
+            argument("--samples", type=number(int, 1), default=1000, metavar="N", help="of each trace")
+            argument("--triggers", type=number(int, 1), metavar="N", help="of each sequence; without it, continuous mode")
+        if messages in (_eiger_legacy, _stream2):
+            _add_dectris(parser)
+        if messages is _eiger_legacy:
+            parser.add_argument("--header-detail", choices=["all", "basic", "none"], default="all", help="of the header")
+            parser.add_argument("--appendix", help="is sent with the header and each image")
+        if messages is _stream2:
+            parser.add_argument("--thresholds", type=number(int, 1), default=1, metavar="N", help="each has its images")
+    sardana = detectors.add_parser(
+        "sardana",
+        help="Sardana, over HTTP",
+        description="Post the records of one scan to a source.",
+        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
+    )
+    sardana.set_defaults(run=_run_sardana)
+    sardana.add_argument("--url", default="http://127.0.0.1:5050", help="where the source listens")
+    sardana.add_argument("-n", "--points", type=number(int, 0), default=100, metavar="N", help="in the scan")
+    _add_rate(sardana)
     panda = detectors.add_parser(
         "positioncap",
         help="a PandABox, over TCP",
@@ -88,14 +114,66 @@ def _add_others(detectors: Commands) -> None:
     panda.add_argument("--arms", type=number(int, 0), default=1, metavar="N", help="how many")
 
 
+def _add_dectris(parser: argparse.ArgumentParser) -> None:
+    argument = parser.add_argument
+    argument("--shape", type=number(int, 1), nargs=2, default=[32, 32], metavar="N", help="of an image")
+    argument("--dtype", choices=["uint8", "uint16", "uint32"], default="uint32", help="of its pixels")
+    argument("--compression", choices=["none", "bslz4", "lz4"], default="bslz4", help="of the images")
+    argument("--series", type=number(int, 0), default=1, metavar="N", help="the number of the series")
+
+
 def _add_common(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("--bind", default="tcp://127.0.0.1:9999", metavar="URL", help="where receivers connect to")
+    _add_rate(parser)
+
+
+def _add_rate(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--rate",
         type=number(float, 0),
         default=0.0,
         metavar="HZ",
         help="messages per second, 0 for as fast as they are taken",
+    )
+
+
+def _albaem(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.simulate.albaem import messages
+
+    return messages(options.frames)
+
+
+def _eiger_legacy(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.simulate.eiger_legacy import messages
+
+    return messages(
+        options.frames,
+        tuple(options.shape),
+        options.dtype,
+        options.compression,
+        options.header_detail,
+        options.series,
+        options.appendix,
+    )
+
+
+def _lecroy(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.data.lecroy import CONTINUOUS
+    from dranspose.simulate.lecroy import messages
+
+    return messages(options.frames, options.channels, options.samples, options.triggers or CONTINUOUS)
+
+
+def _stream2(options: argparse.Namespace) -> Iterator[list[bytes]]:
+    from dranspose.simulate.stream2 import messages
+
+    return messages(
+        options.frames,
+        tuple(options.shape),
+        options.dtype,
+        options.compression,
+        options.thresholds,
+        options.series,
     )
 
 
@@ -117,14 +195,20 @@ def _pcap(options: argparse.Namespace) -> Iterator[list[bytes]]:
     return messages(options.frames, options.vector)
 
 
-def _run_publisher(options: argparse.Namespace) -> int:
+def _run_series(options: argparse.Namespace) -> int:
     from dranspose.simulate.player import play
 
     return _simulated(
         lambda stop: play(
-            options.messages(options), options.bind, stop, rate=options.rate, publish=True, bound=_tell_where
+            options.messages(options), options.bind, stop, rate=options.rate, publish=options.publish, bound=_tell_where
         )
     )
+
+
+def _run_sardana(options: argparse.Namespace) -> int:
+    from dranspose.simulate.sardana import post
+
+    return _simulated(lambda stop: post(options.points, options.url, stop, options.rate))
 
 
 def _run_positioncap(options: argparse.Namespace) -> int:

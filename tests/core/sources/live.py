@@ -15,7 +15,7 @@ from dranspose.event import Frame, StreamData
 from dranspose.protocol import StreamName
 from dranspose.simulate.player import play
 from dranspose.sources.matching import FrameMatcher, Phase
-from dranspose.sources.packet import Skipped
+from dranspose.sources.packet import Packet, Skipped
 from dranspose.sources.source import Source
 from dranspose.triggermap import TriggerMap
 
@@ -69,23 +69,29 @@ class Scan:
         """Read until the series is over, or something else is true; return the scan."""
         with zmq.Context() as context:
             self.source.open(context)
-            poller = zmq.Poller()
-            for socket in self.source.sockets:
-                poller.register(socket, zmq.POLLIN)
             while not until(self):
-                readable = poller.poll(TIMEOUT * 1000)
-                assert readable, f"nothing came after {self.matcher.counts} {self.skipped}"
-                for socket, _ in readable:
-                    for packet in self.source.read(socket, 50):
-                        if isinstance(packet, Skipped):
-                            self.skipped.append(packet)
-                            continue
-                        matched = self.matcher.take(packet)
-                        assert not self.frames.keys() & {event for event, _ in matched.frames}
-                        self.frames.update(matched.frames)
-                        self.missing += matched.missing
+                for packet in self._read():
+                    if isinstance(packet, Skipped):
+                        self.skipped.append(packet)
+                        continue
+                    matched = self.matcher.take(packet)
+                    assert not self.frames.keys() & {event for event, _ in matched.frames}
+                    self.frames.update(matched.frames)
+                    self.missing += matched.missing
             self.source.close()
         return self
+
+    def _read(self) -> list[Packet | Skipped]:
+        poller = zmq.Poller()
+        for socket in self.source.sockets:
+            poller.register(socket, zmq.POLLIN)
+        ready = {readable for readable, _ in poller.poll(TIMEOUT * 1000)}
+        assert ready, f"nothing came after {self.matcher.counts} {self.skipped}"
+        read: list[Packet | Skipped] = []
+        for socket in self.source.sockets:
+            if (socket if isinstance(socket, zmq.Socket) else socket.fileno()) in ready:
+                read += self.source.read(socket, 50)
+        return read
 
     def parsed(self, parse: Callable[[StreamData], Any]) -> dict[int, Any]:
         """Return the messages that the frames are, by their event."""
