@@ -125,8 +125,9 @@ class ZmqSource(ABC):
     def close(self) -> None:
         """Disconnect; see `Source.close`."""
         for socket in self._connection_of:
-            socket.disable_monitor()
-            socket.close()
+            if not socket.closed:  # with its context, when the ingester ended in the middle of a scan
+                socket.disable_monitor()
+                socket.close()
         for monitor in self._connects_to:
             monitor.close()
         self._connection_of.clear()

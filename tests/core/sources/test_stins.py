@@ -260,6 +260,15 @@ def test_a_source_can_be_opened_again(
     assert read_all(source, 1) == [packet_of(EIGER, [encoded(END)])]
 
 
+def test_a_source_can_be_closed_after_its_context() -> None:
+    context: zmq.Context[Any] = zmq.Context()
+    source = StinsSource(EIGER, ["tcp://127.0.0.1:9"])
+    source.open(context)
+    context.destroy(linger=0)
+    source.close()
+    assert source.sockets == []
+
+
 def test_a_detector_that_comes_back(context: zmq.Context[Any]) -> None:
     url = "tcp://127.0.0.1:*"
     source = None
