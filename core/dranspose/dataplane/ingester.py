@@ -138,6 +138,10 @@ class Ingester(Node):
         self.counts.bytes = scan.forwarding.taken_bytes
         self._matched = {stream: matcher.counts for stream, matcher in scan.matchers.items()}
 
+    def _forget(self) -> None:
+        self._values = {}
+        self._versions = {}
+
     def _close(self) -> None:
         self._end()
         self._recorder.close()

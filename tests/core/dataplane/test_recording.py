@@ -13,7 +13,7 @@ from tests.core.dataplane.peers import SCAN
 from tests.core.dataplane.test_ingester import BOTH, EIGER, MAP, PCAP, FakeSource, Stage, data, packet, share
 
 from dranspose.capture import CaptureReader
-from dranspose.dataplane.messages import NO_SCAN, Disarm, Parameters
+from dranspose.dataplane.messages import NO_SCAN, Disarm, IngesterHello, Parameters
 from dranspose.dataplane.recording import capture_of
 from dranspose.dataplane.statistics import RecordingState
 from dranspose.parameter_file import ParameterHistory, read_parameter_file
@@ -215,6 +215,17 @@ def test_a_stream_that_is_far_behind_holds_up_the_others(stack: ExitStack, tmp_p
     assert {stream: shares[0].event for stream, shares in ann.gets_of_all(2).items()} == {EIGER: 4, PCAP: 1}
     stage.end()
     assert [event for event, _ in events(tmp_path / "a.cbors")] == [0, 1, 2, 3, 4]
+
+
+def test_the_parameters_of_a_controller_that_is_gone_are_forgotten(stack: ExitStack, tmp_path: Path) -> None:
+    stage = recording(stack, tmp_path / "a.cbors", FakeSource(EIGER))
+    assert stage.arm() == ""
+    stage.controller.restart()
+    stage.controller.hear(IngesterHello, NO_SCAN)
+    stage.controller.say(Parameters(0, typed({"sample": b"gold"})), NO_SCAN)
+    assert stage.arm() == ""
+    stage.end()
+    assert read_parameter_file(tmp_path / f"a-{SCAN.hex()}-parameters.json") == ParameterHistory({"sample": b"gold"})
 
 
 def test_nothing_is_recorded_unless_it_is_wanted(
