@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 from hypothesis import settings
 
+settings.register_profile("here", deadline=None)  # how long an example takes is for benchmarks to tell
 settings.register_profile("CI", derandomize=True, deadline=None)  # a change is judged by what it changes
-if os.environ.get("CI"):
-    settings.load_profile("CI")
+settings.load_profile("CI" if os.environ.get("CI") else "here")
 
 
 @pytest.fixture(scope="session")
