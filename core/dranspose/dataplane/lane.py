@@ -14,6 +14,8 @@ from dranspose.protocol import StreamName
 FIRST_WINDOW = 2
 SHARES_AT_ONCE = 1000
 BYTES_AT_ONCE = 2**20
+BYTES_IN_HAND = 2**26
+"""A worker with so much of a stream in hand gets no more of it, however many events its window has room for."""
 
 
 class Kept(NamedTuple):
@@ -33,7 +35,8 @@ class Lane:
     Attributes:
         worker: who gets it.
         stream: what it is of.
-        window: an event is given to the worker if it has fewer lower ones than this in hand.
+        window: an event is given to the worker if it has fewer lower ones than this in hand, and less than
+            `BYTES_IN_HAND` or no lower one.
     """
 
     def __init__(self, worker: str, stream: StreamName, window: int = FIRST_WINDOW) -> None:
@@ -42,7 +45,8 @@ class Lane:
         self.window = window
         self._waiting: deque[Entry] = deque()  # ascending
         self._alone: deque[Entry] = deque()  # those that do not wait for the window
-        self._in_hand: list[Entry] = []  # ascending
+        self._in_hand: list[tuple[int, int, int]] = []  # event, attempt and bytes, ascending
+        self._bytes_in_hand = 0
 
     def add(self, event: int, attempt: int, streams: int) -> None:
         """Put a frame into its place in the lane."""
@@ -57,26 +61,29 @@ class Lane:
         shares: list[Share] = []
         waiting, in_hand = self._waiting, self._in_hand
         while self._alone:
-            event, attempt, streams = entry = self._alone.popleft()
+            event, attempt, streams = self._alone.popleft()
             if frame := kept.get(event):
                 shares.append(Share(event, attempt, streams, True, frame.data))
-                _insert(in_hand, entry)
+                self._take_in_hand(event, attempt, frame.size)
         size = 0
         while waiting and size < BYTES_AT_ONCE and len(shares) < SHARES_AT_ONCE:
-            event, attempt, streams = entry = waiting[0]
+            event, attempt, streams = waiting[0]
             if len(in_hand) >= self.window and bisect_left(in_hand, (event,)) >= self.window:
+                break
+            if self._bytes_in_hand >= BYTES_IN_HAND and in_hand[0][0] < event:
                 break
             waiting.popleft()
             if frame := kept.get(event):
                 shares.append(Share(event, attempt, streams, False, frame.data))
                 size += frame.size
-                _insert(in_hand, entry)
+                self._take_in_hand(event, attempt, frame.size)
         return shares
 
     def done(self, first: int, last: int, attempt: int) -> None:
         """Take note that the worker is done with the events first..last in an attempt."""
         in_hand = self._in_hand
         begin, end = bisect_left(in_hand, (first,)), bisect_left(in_hand, (last + 1,))
+        self._bytes_in_hand -= sum(size for _, of, size in in_hand[begin:end] if of == attempt)
         in_hand[begin:end] = [entry for entry in in_hand[begin:end] if entry[1] != attempt]
 
     def leave_out(self, first: int, stop: int) -> None:
@@ -86,8 +93,12 @@ class Lane:
             entries.clear()
             entries.extend(stay)
 
+    def _take_in_hand(self, event: int, attempt: int, size: int) -> None:
+        _insert(self._in_hand, (event, attempt, size))
+        self._bytes_in_hand += size
 
-def _insert(entries: MutableSequence[Entry], entry: Entry) -> None:
+
+def _insert(entries: MutableSequence[tuple[int, int, int]], entry: tuple[int, int, int]) -> None:
     if not entries or entries[-1] < entry:  # the usual case, and the fastest
         entries.append(entry)
     else:

@@ -49,6 +49,19 @@ def test_a_low_event_is_given_whatever_higher_ones_are_in_hand() -> None:
     assert events(eiger.give(KEPT)) == [6]
 
 
+def test_a_worker_with_many_bytes_in_hand_gets_only_what_is_lower() -> None:
+    half = {event: Kept(frame.data, lanes.BYTES_IN_HAND // 2) for event, frame in KEPT.items()}
+    eiger = lane(1000)
+    for event in (4, 5, 6):
+        eiger.add(event, 0, 1)
+    assert [events(eiger.give(half)) for _ in range(3)] == [[4], [5], []]
+    eiger.add(3, 0, 1)
+    assert events(eiger.give(half)) == [3], "the lowest event of all may always be forwarded"
+    assert eiger.give(half) == []
+    eiger.done(3, 5, 0)
+    assert events(eiger.give(half)) == [6]
+
+
 def test_what_is_given_alone_is_marked_and_waits_for_no_window() -> None:
     eiger = lane(1)
     eiger.add(1, 0, 1)
