@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import logging
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -24,7 +24,7 @@ from dranspose.scheduling.stimuli import Ranges
 from dranspose.triggermap import TriggerMap, TriggerMapError
 from dranspose_tango.attributes import Definition, DynamicAttributes
 from dranspose_tango.device_log import REMEMBERED_ERRORS
-from dranspose_tango.node_device import Condition, NodeDevice, reading, refuse
+from dranspose_tango.node_device import Condition, NodeDevice, deployed_version, reading, refuse
 from dranspose_tango.parameter_memory import ParameterMemory, default_folder
 from dranspose_tango.text import latin
 from dranspose_tango.uploads import UploadError, read_upload
@@ -80,6 +80,8 @@ class DransposeController(NodeDevice):
         self._not_live: set[str] = set()
         self._files: dict[str, str] = {}
         self._rate = EventRate()
+        self._asked: Collection[str] = ()
+        self._versions: dict[str, str] = {}
         self._parameter_attributes = DynamicAttributes(self, self._read_parameter, self._write_parameter)
         self._live_attributes = DynamicAttributes(self, self._read_live, self._write_live)
         super().init_device()
@@ -275,6 +277,13 @@ class DransposeController(NodeDevice):
     def reducer(self) -> str:
         return "" if self._status is None else ", ".join(_names(self._status.reducers))
 
+    @reading(
+        dtype=[str], max_dim_x=MANY, label="Deployed versions", doc="What version each device has."
+    )
+    def deployedVersions(self) -> list[str]:
+        versions = {self.get_name(): deployed_version(), **self._versions}
+        return [f"{name}: {version}" for name, version in sorted(versions.items())]
+
     @reading(dtype=[str], max_dim_x=MANY, label="Refused nodes", doc="Nodes that were not taken in, and why.")
     def refusedNodes(self) -> list[str]:
         refused = {} if self._status is None else self._status.refused
@@ -420,22 +429,47 @@ class DransposeController(NodeDevice):
     def _stream_of(self, attribute: str) -> str:
         return next(stream for stream in self._streams if _live_name(stream) == attribute)
 
-    def _start_detectors(self, trigger_map: dict[str, Any]) -> None:
-        """Call Live of the detectors, which may take its time, in a thread of its own."""
+    def _start_detectors(self, streams: Sequence[str]) -> None:
         devices = dict(entry.split("=", 1) for entry in self.Detectors)
+        chosen = [devices[stream] for stream in streams if stream in devices]
+        self._ask(chosen, lambda device: device.command_inout("Live"))
 
-        def call() -> None:
-            for stream in trigger_map["streams"]:
-                if stream not in devices:
-                    continue
+    # Other devices
+
+    def _ask(self, names: Collection[str], action: Callable[[DeviceProxy], object]) -> None:
+        """Ask devices for something, which may take its time, in a thread of its own; what fails is an error here."""
+
+        def ask() -> None:
+            self._log.claim()
+            for name in names:
                 try:
-                    DeviceProxy(devices[stream]).command_inout("Live")
+                    action(DeviceProxy(name))
                 except DevFailed as error:
-                    logger.error(
-                        "detector %s of stream %s is not live: %s", devices[stream], stream, error.args[0].desc
-                    )
+                    logger.error("%s did not do what it was asked for: %s", name, error.args[0].desc)
+            self._log.disclaim()
+            self.wake()
 
-        PyTangoThread(target=call, name=f"{self.get_name()} starts detectors", daemon=True).start()
+        PyTangoThread(target=ask, name=f"{self.get_name()} asks", daemon=True).start()
+
+    def _ask_for_versions(self, nodes: Collection[str]) -> None:
+        """Learn what runs where, when there are other nodes than before."""
+        if nodes == self._asked:
+            return
+        self._asked = nodes
+        self._versions = {}
+
+        def learn(device: DeviceProxy) -> None:
+            self._versions[device.dev_name()] = device.read_attribute("version").value
+
+        self._ask(_names(nodes), learn)
+
+    @command(dtype_in=str, doc_in="what capturePath of each ingester is to be; empty for no recording")
+    def SaveCapture(self, path: str) -> None:
+        """Record the scans from the next one on, in all ingesters; with a prefix each scan has files of its own."""
+        self._ask(
+            [] if self._status is None else _names(self._status.ingesters),
+            lambda device: device.write_attribute("capturePath", path),
+        )
 
     # The reporting thread
 
@@ -445,9 +479,10 @@ class DransposeController(NodeDevice):
         if status is None:
             return
         self._rate.observe(status.scan, self._scan_report.completed, time.monotonic())
+        self._ask_for_versions((*status.ingesters, *status.workers, *status.reducers))
         if self._live_scan == status.scan != NO_SCAN and status.phase is Phase.RUNNING:
             self._live_scan = NO_SCAN
-            self._start_detectors(json.loads(self._trigger_map))
+            self._start_detectors(json.loads(self._trigger_map)["streams"])
         definitions: dict[str, Definition] = {}
         for name, parameter in status.descriptions.items():
             definitions[name] = Definition.of_parameter(parameter)
@@ -490,7 +525,7 @@ def _file_of(parameter: str) -> Definition:
     return Definition(parameter + FILE_SUFFIX, CmdArgType.DevString, label=f"File of {parameter}", doc=doc)
 
 
-def _names(identities: Sequence[str]) -> list[str]:
+def _names(identities: Collection[str]) -> list[str]:
     return sorted(map(_name, identities))
 
 

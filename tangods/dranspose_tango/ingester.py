@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from tango import AttrWriteType
 from tango.server import device_property
 
 from dranspose.dataplane.ingester import KEEP_BYTES, Ingester
 from dranspose.dataplane.statistics import IngesterStatistics
 from dranspose.sources.catalogue import BUILT_IN, make_sources
 from dranspose_tango.controlled_device import ControlledDevice, counted
-from dranspose_tango.node_device import reading
+from dranspose_tango.node_device import reading, refuse
+from dranspose_tango.text import latin
 
 
 class DransposeIngester(ControlledDevice):
@@ -34,8 +36,13 @@ class DransposeIngester(ControlledDevice):
     CapturePath = device_property(
         dtype=str,
         default_value="",
-        doc="Where to write what is forwarded: a .cbors file for all scans, or the beginning of one path for each.",
+        doc="What capturePath is at first: where scans are recorded, nowhere if it is empty.",
     )
+
+    def init_device(self) -> None:
+        """Start the node; scans are recorded as the property says until somebody says otherwise."""
+        super().init_device()
+        self.get_device_attr().get_w_attr_by_name("capturePath").set_write_value(self.CapturePath or "")
 
     def make_node(self) -> Ingester:
         """Return the ingester; raises AnalysisError, SourceError, zmq.ZMQError."""
@@ -46,13 +53,20 @@ class DransposeIngester(ControlledDevice):
             sources,
             bind=f"tcp://{self.BindInterface}:*",
             keep_bytes=self.KeepBytes,
+            capture=self.CapturePath,
             on_change=self.wake,
         )
 
     def troubles(self, statistics: IngesterStatistics) -> str:
         """Return in words what went wrong in a scan, nothing if nothing did."""
         counts = statistics.counts
-        return counted({"frames are missing": counts.missing, "messages were no frames": counts.skipped})
+        return counted(
+            {
+                "frames are missing": counts.missing,
+                "messages were no frames": counts.skipped,
+                "events could not be recorded": statistics.recording.lost,
+            }
+        )
 
     @reading(dtype="uint64", label="Frames received", doc="How many packets came from the detectors in this scan.")
     def framesReceived(self) -> int:
@@ -88,7 +102,7 @@ class DransposeIngester(ControlledDevice):
         dtype="uint64",
         label="Kept bytes",
         unit="B",
-        doc="Size of the frames whose events are not complete; see KeepBytes.",
+        doc="Size of the frames of events that are not complete.",
     )
     def keptBytes(self) -> int:
         return 0 if self.statistics is None else self.statistics.kept_bytes
@@ -98,3 +112,35 @@ class DransposeIngester(ControlledDevice):
     )
     def lag(self) -> int:
         return 0 if self.statistics is None else self.statistics.lag
+
+    @reading(
+        dtype=str,
+        access=AttrWriteType.READ_WRITE,
+        label="Capture path",
+        doc="Where scans from the next one on are recorded: in one file NAME.cbors, or else in files with this prefix; "
+        "nowhere if it is empty.",
+    )
+    def capturePath(self) -> str:
+        path: str = self.CapturePath if self.node is None else self.node.capture
+        return path
+
+    def write_capturePath(self, path: str) -> None:
+        if self.node is None:
+            refuse("OPERATION_NOT_ALLOWED", self.condition()[1], "DransposeIngester::capturePath")
+        self.node.capture = path
+        self.wake()
+
+    @reading(dtype=str, label="Capture file", doc="The capture of this scan, or of the last one.")
+    def captureFile(self) -> str:
+        return "" if self.statistics is None else self.statistics.recording.path
+
+    @reading(dtype="uint64", label="Recorded events", doc="How many events of this scan are in the capture.")
+    def recordedEvents(self) -> int:
+        return 0 if self.statistics is None else self.statistics.recording.events
+
+    @reading(dtype=str, label="Recording", doc="How the recording stands, and why something could not be written.")
+    def recording(self) -> str:
+        if self.statistics is None:
+            return ""
+        status = self.statistics.recording
+        return latin(f"{status.state.value}: {status.error}" if status.error else status.state.value)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import importlib.metadata
 import logging
 import threading
 import time
@@ -17,6 +18,7 @@ from tango import DevState
 from tango.server import Device, attribute, command
 from tango.utils import PyTangoThread
 
+from dranspose.build_metadata import read_build_metadata
 from dranspose_tango.device_log import DeviceLog
 from dranspose_tango.node_thread import Node, NodeThread
 from dranspose_tango.text import latin
@@ -32,7 +34,7 @@ Condition = tuple[DevState, str]
 """The state of a device, and a sentence that says why."""
 
 reading = functools.partial(attribute, change_event_implemented=True, change_event_detect=False)
-"""An attribute to read only, whose change events the device pushes by itself."""
+"""An attribute whose change events the device pushes by itself."""
 
 
 def refuse(reason: str, description: str, origin: str) -> NoReturn:
@@ -197,7 +199,11 @@ class NodeDevice(Device):
     def lastError(self) -> str:
         return self._log.errors[-1] if self._log.errors else ""
 
-    @command(doc_out="")
+    @reading(dtype=str, label="Version", doc="Version of the software, and of the analysis code where its image tells.")
+    def version(self) -> str:
+        return deployed_version()
+
+    @command
     def Reset(self) -> None:
         """Forget the errors; start the node anew if it has failed, or has not found its controller."""
         self._log.errors.clear()
@@ -206,13 +212,21 @@ class NodeDevice(Device):
         self.wake()
 
 
+@functools.cache
+def deployed_version() -> str:
+    """Return the version of the software, and of the analysis code where its container image tells."""
+    software = f"tangods-dranspose {importlib.metadata.version('tangods-dranspose')}"
+    build = read_build_metadata()
+    return latin(software if build is None else f"{software}, analysis {build.branch_name} {build.commit_hash}")
+
+
 def _readings(kind: type) -> dict[str, Callable[[Any], Any]]:
-    """Return how to read the attributes that a class of devices has for reading only, by their names."""
+    """Return how to read the attributes that a class of devices has, by their names."""
     return {
         value.attr_name: value.fget
         for base in reversed(kind.__mro__)
         for value in vars(base).values()
-        if isinstance(value, attribute) and value.attr_write is tango.AttrWriteType.READ
+        if isinstance(value, attribute)
     }
 
 

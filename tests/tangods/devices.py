@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import queue
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Self
 
 import tango
+from tango.server import Device
 from tango.test_context import MultiDeviceTestContext
 
 from dranspose_tango.controller import DransposeController
@@ -101,8 +102,10 @@ def properties(folder: Path, worker: str, reducer: str, url: str, state: Path) -
 
 
 @contextmanager
-def running(devices: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
-    """Run devices of this process with these properties."""
+def running(
+    devices: Mapping[str, Mapping[str, Any]], others: Mapping[type[Device], Sequence[str]] | None = None
+) -> Iterator[None]:
+    """Run devices in this process with these properties, and others of a test's own classes."""
     classes = {
         "controller": DransposeController,
         "ingester": DransposeIngester,
@@ -119,6 +122,10 @@ def running(devices: Mapping[str, Mapping[str, Any]]) -> Iterator[None]:
             ],
         }
         for kind, device_class in classes.items()
+    ]
+    infos += [
+        {"class": device_class, "devices": [{"name": name} for name in names]}
+        for device_class, names in (others or {}).items()
     ]
     with MultiDeviceTestContext([info for info in infos if info["devices"]], process=False):
         yield

@@ -80,3 +80,18 @@ def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutoria
     assert live.keys() == replayed.keys()
     for name, value in replayed.items():
         np.testing.assert_array_equal(live[name], value, err_msg=name)
+
+
+@pytest.mark.usefixtures("detector")
+def test_a_scan_is_recorded_where_the_controller_says(ensemble: Ensemble, tutorial: Path) -> None:
+    ensemble.controller.UploadParameter(("poni", (tutorial / "geometry.poni").read_bytes()))
+    with Events(ensemble.ingester, "capturePath") as paths:
+        ensemble.controller.SaveCapture(str(tutorial / "scan-"))
+        paths.wait_for(lambda path: path == str(tutorial / "scan-"))
+    with Events(ensemble.ingester, "recordedEvents") as recorded:
+        scan = ensemble.run(json.dumps({"streams": ["xrd"], "scan": {"nb_points": 9}}))
+        recorded.wait_for(lambda events: events == 11)
+    capture = Path(ensemble.ingester.captureFile)
+    assert capture.parent == tutorial
+    assert scan.replace("-", "") in capture.name
+    assert ensemble.ingester.recording == "the scan was recorded"

@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import json
+import queue
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from typing import ClassVar
 
 import pytest
 import tango
 from tango import DevState
+from tango.server import Device, command
 from tests.system.ensemble import free_url
 from tests.tangods.devices import (
     CONTROLLER,
     INGESTER,
+    PATIENCE,
     REDUCER,
     Ensemble,
     Events,
@@ -142,9 +146,35 @@ def test_a_live_view_runs_until_it_is_stopped(ensemble: Ensemble) -> None:
         states.wait_for(lambda state: state in (DevState.STANDBY, DevState.ALARM))
 
 
+class Detector(Device):
+    """Counts how often it was asked to be live."""
+
+    calls: ClassVar[queue.Queue[str]] = queue.Queue()
+
+    @command
+    def Live(self) -> None:
+        self.calls.put(self.get_name())
+
+
+def test_a_live_view_starts_the_detectors_of_its_streams(folder: Path) -> None:
+    devices = of(folder)
+    devices[CONTROLLER]["Detectors"] = ["xrd=test/detector/xrd", "other=test/detector/other"]
+    with running(devices, {Detector: ["test/detector/xrd", "test/detector/other"]}):
+        proxies().wait_for_nodes()
+        tango.DeviceProxy(CONTROLLER).Live()
+        assert Detector.calls.get(timeout=PATIENCE) == "test/detector/xrd"
+        tango.DeviceProxy(CONTROLLER).Abort()
+    assert Detector.calls.empty()
+
+
+def test_the_controller_knows_what_runs_where(ensemble: Ensemble) -> None:
+    versions = wait_for(ensemble.controller, "deployedVersions", lambda versions: versions and len(versions) == 5)
+    assert {version.partition(": ")[2] for version in versions} == {ensemble.reducer.version}
+
+
 def test_stop_abort_and_reset_do_nothing_without_a_scan(ensemble: Ensemble) -> None:
-    for command in ("Stop", "Abort", "Reset"):
-        ensemble.controller.command_inout(command)
+    for name in ("Stop", "Abort", "Reset"):
+        ensemble.controller.command_inout(name)
     assert ensemble.controller.State() is DevState.STANDBY
 
 
