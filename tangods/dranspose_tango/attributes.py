@@ -105,8 +105,14 @@ class DynamicAttributes:
                 continue
             value = self._read(name)
             if self._device.push(name, value) and self._write is not None:
-                with AutoTangoMonitor(self._device):
-                    self._device.get_device_attr().get_w_attr_by_name(name).set_write_value(value)
+                self._show_as_written(name, value)
+
+    def _show_as_written(self, name: str, value: Any) -> None:
+        try:
+            with AutoTangoMonitor(self._device):
+                self._device.get_device_attr().get_w_attr_by_name(name).set_write_value(value)
+        except Exception as error:  # noqa: BLE001 - such as a whole number of more than 64 bits
+            logger.warning("%s: Tango cannot carry %.60r: %s", name, value, error)
 
     def _add(self, definition: Definition) -> None:
         attributes = self._device.get_device_attr()

@@ -68,7 +68,7 @@ class ControlledDevice(NodeDevice):
     @command
     def Reset(self) -> None:
         """Forget the errors; start the node anew if it has failed, or has not found its controller."""
-        if self.statistics is not None:
+        if self.node is not None and self.node.state.phase is not Phase.RUNNING:
             self._acknowledged = self.statistics.scan
         super().Reset()
 

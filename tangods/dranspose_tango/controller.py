@@ -177,7 +177,7 @@ class DransposeController(NodeDevice):
     @command
     def Reset(self) -> None:
         """Forget the errors of the last scan."""
-        if (status := self._status) is not None:
+        if (status := self._status) is not None and status.phase is Phase.STANDBY:
             self._acknowledged = status.scan
         super().Reset()
 
@@ -277,9 +277,7 @@ class DransposeController(NodeDevice):
     def reducer(self) -> str:
         return "" if self._status is None else ", ".join(_names(self._status.reducers))
 
-    @reading(
-        dtype=[str], max_dim_x=MANY, label="Deployed versions", doc="What version each device has."
-    )
+    @reading(dtype=[str], max_dim_x=MANY, label="Deployed versions", doc="What version each device has.")
     def deployedVersions(self) -> list[str]:
         versions = {self.get_name(): deployed_version(), **self._versions}
         return [f"{name}: {version}" for name, version in sorted(versions.items())]
@@ -301,7 +299,7 @@ class DransposeController(NodeDevice):
         doc="Share of its time in which each worker is not waiting for events, in the order of workers.",
     )
     def workerLoad(self) -> list[float]:
-        return [100 * (1 - statistics.time.waiting) for statistics in self._of_workers()]
+        return [100 * (1 - one.time.waiting) if one else 0.0 for one in self._of_workers()]
 
     @reading(
         dtype=[float],
@@ -311,7 +309,7 @@ class DransposeController(NodeDevice):
         doc="How many events each worker processes per second, in the order of workers.",
     )
     def workerEventRate(self) -> list[float]:
-        return [statistics.rate for statistics in self._of_workers()]
+        return [one.rate if one else 0.0 for one in self._of_workers()]
 
     @reading(
         dtype="uint64", label="Missing frames", doc="How many frames of this scan were lost on the way to ingesters."
@@ -320,12 +318,13 @@ class DransposeController(NodeDevice):
         found = {} if self._status is None else self._status.statistics
         return sum(one.counts.missing for one in found.values() if isinstance(one, IngesterStatistics))
 
-    def _of_workers(self) -> list[WorkerStatistics]:
+    def _of_workers(self) -> list[WorkerStatistics | None]:
+        """Return the statistics of each worker, None of one that has not told any, in the order of `workers`."""
         status = self._status
         if status is None:
             return []
         found = [status.statistics.get(identity) for identity in sorted(status.workers, key=_name)]
-        return [one for one in found if isinstance(one, WorkerStatistics)]
+        return [one if isinstance(one, WorkerStatistics) else None for one in found]
 
     # Parameters
 

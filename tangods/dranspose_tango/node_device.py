@@ -148,6 +148,7 @@ class NodeDevice(Device):
     # The reporting thread
 
     def _report(self) -> None:
+        untold = ""
         while not self._over.is_set():
             self._changed.wait(PUSH_INTERVAL if self.get_state() is DevState.RUNNING else IDLE_INTERVAL)
             self._changed.clear()
@@ -158,8 +159,10 @@ class NodeDevice(Device):
                 for name, read in self._readings.items():
                     self.push(name, read(self))
                 self._push_condition()  # last: what the state says is over has been told
-            except Exception:
-                logger.exception("%s: not all could be told", self.get_name())
+            except Exception as error:  # such as one of the user's lock
+                if str(error) != untold:
+                    logger.exception("%s cannot tell all", self.get_name())
+                untold = str(error)
             self._over.wait(max(PUSH_INTERVAL, (time.monotonic() - began) / ROUNDS_SHARE))
 
     def _push_condition(self) -> None:
@@ -190,8 +193,8 @@ class NodeDevice(Device):
     def _guarded_push(self, *what: Any) -> None:
         try:
             self.push_change_event(*what)
-        except tango.DevFailed as error:  # the device has been busy for 3 s: the next change will tell
-            logger.warning("%s pushed no event of %s: %s", self.get_name(), what[0], error.args[0].desc)
+        except Exception as error:  # noqa: BLE001 - a value that Tango cannot carry, or a device that is busy for 3 s
+            logger.warning("%s pushed no event of %s: %s", self.get_name(), what[0], error)
 
     # What all have
 

@@ -120,6 +120,9 @@ class NodeThread:
         self._changed()
         if self._over.is_set():  # `stop` may have come before there was a node to tell
             self.node.stop()
-        self.node.run()
+        try:
+            self.node.run()
+        except Exception:
+            logger.exception("%s has ended", self._thread.name)
         if not self._over.is_set():
-            self.problem = "the node has ended, which is a bug in dranspose: see lastErrors"
+            self.problem = "the node has ended, which is a bug in dranspose: see lastError"

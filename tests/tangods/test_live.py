@@ -88,10 +88,10 @@ def test_a_scan_is_recorded_where_the_controller_says(ensemble: Ensemble, tutori
     with Events(ensemble.ingester, "capturePath") as paths:
         ensemble.controller.SaveCapture(str(tutorial / "scan-"))
         paths.wait_for(lambda path: path == str(tutorial / "scan-"))
-    with Events(ensemble.ingester, "recordedEvents") as recorded:
+    with Events(ensemble.ingester, "recording") as recording:
         scan = ensemble.run(json.dumps({"streams": ["xrd"], "scan": {"nb_points": 9}}))
-        recorded.wait_for(lambda events: events == 11)
+        recording.wait_for(lambda text: text == "the scan was recorded")
+    assert ensemble.ingester.recordedEvents == 11
     capture = Path(ensemble.ingester.captureFile)
     assert capture.parent == tutorial
     assert scan.replace("-", "") in capture.name
-    assert ensemble.ingester.recording == "the scan was recorded"

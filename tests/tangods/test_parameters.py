@@ -93,6 +93,15 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(ensemble: Ensemble) ->
     assert (ensemble.controller.rows, ensemble.controller.parametersHash) == (3, before)
 
 
+def test_a_number_beyond_tango_does_not_keep_the_others_from_being_told(ensemble: Ensemble) -> None:
+    with Events(ensemble.controller, "gain") as events:
+        ensemble.controller.SetParameter(["rows", str(2**70)])
+        ensemble.controller.SetParameter(["gain", "0.25"])
+        events.wait_for(lambda shown: shown == 0.25)
+    ensemble.controller.SetParameter(["rows", "4"])
+    assert ensemble.controller.rows == 4
+
+
 def test_a_binary_one_comes_by_attribute_by_command_and_by_path(ensemble: Ensemble, folder: Path) -> None:
     contents = [np.random.default_rng(i).bytes(10**6) for i in range(3)]
     ensemble.controller.write_attribute("mask", ("", contents[0]))

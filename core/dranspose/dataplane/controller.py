@@ -471,7 +471,7 @@ class Controller:
         self._report, self._last_failed, self._scan = scan.scheduler.report(), failed, None
         self._versions = {self._version: self._versions[self._version]}
         if failed:
-            logger.error("the scan failed: %s", failed)
+            logger.log(logging.INFO if failed == ABORTED else logging.ERROR, "the scan failed: %s", failed)
         for identity in scan.members:
             self._send(identity, Disarm(), scan.id)
 
