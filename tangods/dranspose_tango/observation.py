@@ -27,7 +27,7 @@ class Sight:
         status: why that is its state.
         done: how many events, frames or results it has done in the scan.
         rate: the same per second.
-        share: of its time that a worker is busy, or of the scan that the controller has done; from 0 to 1.
+        load: how much of its time a worker is busy, in percent.
     """
 
     name: str
@@ -35,7 +35,7 @@ class Sight:
     status: str
     done: int | None = None
     rate: float | None = None
-    share: float | None = None
+    load: float | None = None
 
     @property
     def is_settled(self) -> bool:
@@ -44,12 +44,12 @@ class Sight:
 
 
 SHOWN = {
-    "DransposeController": ("completedEvents", "eventRate", "progress"),
+    "DransposeController": ("completedEvents", "eventRate"),
     "DransposeIngester": ("framesReceived", "frameRate"),
     "DransposeWorker": ("processedEvents", "eventRate", "load"),
     "DransposeReducer": ("reducedResults", "resultRate"),
 }
-"""The attributes, by the class of the device, that are shown as done, rate and share."""
+"""The attributes, by the class of the device, that are shown as done, rate and load."""
 
 
 class Observed:

@@ -133,9 +133,13 @@ class RemoteController:
         except ParameterError as error:
             raise RemoteError(str(error)) from None
         with self._explained():
-            self.device.write_attribute(
-                parameter.name, ("", value) if isinstance(parameter, BinaryParameter) else value
-            )
+            match parameter:
+                case StrParameter():
+                    self.device.UploadParameter((parameter.name, data))  # as attribute, text can only be Latin-1
+                case BinaryParameter():
+                    self.device.write_attribute(parameter.name, ("", value))
+                case _:
+                    self.device.write_attribute(parameter.name, value)
 
     @contextmanager
     def _explained(self) -> Iterator[None]:

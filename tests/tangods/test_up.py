@@ -24,6 +24,7 @@ import pytest
 
 from dranspose.simulate.stins import StinsDetector, simulate
 from dranspose_tango import cli
+from dranspose_tango.observation import Observed
 from dranspose_tango.remote import RemoteController, RemoteError
 from dranspose_tango.running import Running
 
@@ -34,14 +35,14 @@ MEMBERS = ("controller", "ingester-xrd", "worker-1", "reducer")
 WORKER = """
     from dranspose.data.stream1 import Stream1Data
     from dranspose.middlewares.stream1 import parse
-    from dranspose.parameters import BinaryParameter, IntParameter
+    from dranspose.parameters import BinaryParameter, IntParameter, StrParameter
 
     class TestWorker:
         def __init__(self, *args, **kwargs):
             pass
         @staticmethod
         def describe_parameters():
-            return [IntParameter(name="gain", default=1), BinaryParameter(name="mask")]
+            return [IntParameter(name="gain", default=1), BinaryParameter(name="mask"), StrParameter(name="title")]
         def process_event(self, event, parameters):
             message = parse(event.streams["xrd"])
             if isinstance(message, Stream1Data):
@@ -229,6 +230,7 @@ def test_a_scan_through_the_commands(folder: Path, run: Run, up: Callable[[], Up
     assert json.loads((folder / "results.json").read_text()) == {str(1 + image): 3 * image for image in range(5)}
 
     assert run("parameters", "set", "gain", "10").status == 0
+    assert run("parameters", "set", "title", "2θ").status == 0
     assert run("parameters", "get", "gain").out == b"10\n"
     (folder / "other").write_bytes(b"\0other\n")
     assert run("parameters", "set", "mask", "@other").status == 0
@@ -249,7 +251,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(folder: Path, run: Run, up: C
     for arguments, complaint in (
         (("up", "ensemble.toml"), "dranspose up: the ensemble small runs here already"),
         (("parameters", "set", "gain", "a lot"), "'gain' (int): 'a lot' is not int"),
-        (("parameters", "get", "gian"), "the analysis has no parameter 'gian'; it has gain, mask"),
+        (("parameters", "get", "gian"), "the analysis has no parameter 'gian'; it has gain, mask, title"),
         (("parameters", "set", "mask", "@nowhere"), "No such file or directory: 'nowhere'"),
         (("arm", "ensemble.toml"), "the trigger map is no JSON"),
         (("arm", "nowhere.json"), "No such file or directory: 'nowhere.json'"),
@@ -318,10 +320,17 @@ def assert_nothing_is_left(folder: Path, servers: dict[str, int], running: Runni
 def test_a_killed_server_comes_back_and_the_next_scan_works(folder: Path, run: Run, up: Callable[[], Up]) -> None:
     ensemble = up()
     others = {f"small/dranspose/{member}" for member in MEMBERS[1:]}
-    for server in ("DransposeWorker", "DransposeIngester", "DransposeReducer", "DransposeController"):
+    for server, member in (
+        ("DransposeWorker", "worker-1"),
+        ("DransposeIngester", "ingester-xrd"),
+        ("DransposeReducer", "reducer"),
+        ("DransposeController", "controller"),
+    ):
         os.kill(ensemble.servers()[server], signal.SIGKILL)
         ensemble.wait_for("was ended by SIGKILL; it starts again at once")
-        ensemble.wait_for(": STANDBY")
+        killed = Observed(f"tango://{ensemble.running.tango_host}/small/dranspose/{member}")
+        while killed.look().state != "STANDBY":
+            pass
         while not others <= nodes_of(ensemble):
             pass
         done = scan(run, folder, 3)

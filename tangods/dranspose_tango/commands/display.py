@@ -66,7 +66,7 @@ def table(sights: tuple[Sight, ...], restarts: Callable[[str], int] | None = Non
             Text(sight.state, style=_COLOURS.get(sight.state, "")),
             "" if sight.done is None else str(sight.done),
             "" if sight.rate is None else f"{sight.rate:.1f}",
-            "" if sight.share is None else f"{sight.share:.0%}",
+            "" if sight.load is None else f"{sight.load:.0f} %",
         ]
         if restarts is not None:
             row.append(str(restarts(sight.name) or ""))
