@@ -18,7 +18,21 @@ QUEUED_MESSAGES = 1000
 UNBOUNDED = 0
 
 
-class Outlet:
+class Pace:
+    """Time, until it is stopped."""
+
+    def __init__(self, stop: threading.Event) -> None:
+        self._stop = stop
+
+    def wait_until(self, due: float) -> bool:
+        """Wait until a time of `time.monotonic`; return False if stopped before."""
+        while (left := due - time.monotonic()) > 0:
+            if self._stop.wait(left):
+                return False
+        return True
+
+
+class Outlet(Pace):
     """A bound PUSH or, to `publish`, PUB socket; leaving its context hands over what was sent, within a minute.
 
     Raises:
@@ -26,7 +40,7 @@ class Outlet:
     """
 
     def __init__(self, url: str, stop: threading.Event, *, publish: bool = False) -> None:
-        self._stop = stop
+        super().__init__(stop)
         self._context: zmq.Context[zmq.Socket[bytes]] = zmq.Context()
         self._socket = self._context.socket(zmq.XPUB if publish else zmq.PUSH)
         # a PUB socket drops what has no room
@@ -51,13 +65,6 @@ class Outlet:
     def wait_for_peer(self) -> bool:
         """Wait until a receiver is connected; return False if stopped before."""
         return self._wait_for(self._peer_sign)
-
-    def wait_until(self, due: float) -> bool:
-        """Wait until a time of `time.monotonic`; return False if stopped before."""
-        while (left := due - time.monotonic()) > 0:
-            if self._stop.wait(left):
-                return False
-        return True
 
     def send(self, parts: Sequence[Frame]) -> bool:
         """Send a message as soon as there is room for it; return False if stopped before."""

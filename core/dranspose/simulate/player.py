@@ -1,44 +1,40 @@
-"""Plays the messages of a stream out of a capture, as its detector would send them.
-
-Two kinds of captures hold them: those of what an ingester forwarded (`dranspose.capture`), and raw ones of what a
-detector sent: a sequence of CBOR arrays of byte strings, an array for each message. Either may be compressed with gzip.
-"""
+"""Plays the messages of a stream out of a file, as its detector would send them."""
 
 from __future__ import annotations
 
-import gzip
-import io
 import threading
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, BinaryIO, cast
 
-import cbor2
+import h5py
 
-from dranspose.capture import GZIP_MAGIC, CaptureError, CaptureReader
+from dranspose import raw_capture
+from dranspose.capture import CaptureReader
 from dranspose.event import Frame
 from dranspose.protocol import StreamName
 from dranspose.simulate.outlet import Outlet
-
-ARRAYS = {bytes([first]) for first in range(0x81, 0xA0)}
-"""The first byte of a CBOR array that is not empty (RFC 8949, appendix B)."""
+from dranspose.simulate.tcp_outlet import TcpOutlet
+from dranspose.sources import hdf5
 
 
 def messages(path: Path, stream: StreamName | None = None) -> Iterator[list[Frame]]:
-    """Yield the messages of one stream in a capture of either kind.
+    """Yield the messages of one stream in a file.
 
-    The stream is to be named if the capture has several; a raw capture has only one, and no name for it.
+    Args:
+        path: a capture of what an ingester forwarded or a raw one of what a detector sent; or an HDF5 file with images,
+            as `hdf5.series` takes it, which are played as STINS.
+        stream: which one, if the capture has several; the others have only one, and no name for it.
 
     Raises:
         OSError: the file cannot be opened.
         CaptureError: it is no capture, or cannot be read from some record on.
-        ValueError: it does not have this stream, or has several and none was named.
+        ValueError: it does not have this stream, or has several and none was named; or it is an HDF5 file without
+            images.
     """
-    with _content(path) as content:
-        raw = content.peek(1)[:1] in ARRAYS
-    return _raw_messages(path) if raw else _stream_messages(path, stream)
+    if h5py.is_hdf5(str(path).partition(hdf5.SEPARATOR)[0]):
+        return hdf5.series(str(path))
+    return raw_capture.read(path) if raw_capture.is_raw(path) else _stream_messages(path, stream)
 
 
 def play(
@@ -48,6 +44,7 @@ def play(
     *,
     rate: float = 0.0,
     publish: bool = False,
+    tcp: bool = False,
     bound: Callable[[str], None] = lambda url: None,
 ) -> int:
     """Bind, wait for a receiver, and send messages; return how many were sent.
@@ -58,13 +55,14 @@ def play(
         stop: ends it early.
         rate: messages per second; 0 for as fast as they are taken.
         publish: bind a PUB socket, not a PUSH socket.
+        tcp: listen with a TCP socket, and send bytes without messages.
         bound: is called with the URL once a receiver can connect to it.
 
     Raises:
-        zmq.ZMQError: the URL cannot be bound.
+        zmq.ZMQError: the URL cannot be bound; over TCP it is OSError, or ValueError if it is no URL.
     """
     sent = 0
-    with Outlet(url, stop, publish=publish) as outlet:
+    with TcpOutlet(url, stop) if tcp else Outlet(url, stop, publish=publish) as outlet:
         bound(outlet.url)
         if not outlet.wait_for_peer():
             return sent
@@ -75,36 +73,6 @@ def play(
                 break
             sent += 1
     return sent
-
-
-class _Decompressed(gzip.GzipFile):
-    """Content without seeking: where it can, cbor2 reads ahead and seeks back, which here means to begin anew."""
-
-    def seekable(self) -> bool:
-        return False
-
-
-@contextmanager
-def _content(path: Path) -> Iterator[io.BufferedReader[Any] | gzip.GzipFile]:
-    with path.open("rb") as file:
-        yield _Decompressed(fileobj=file) if file.peek(2)[:2] == GZIP_MAGIC else file
-
-
-def _raw_messages(path: Path) -> Iterator[list[Frame]]:
-    with _content(path) as content:
-        while True:
-            offset = content.tell()
-            try:
-                if not content.peek(1):
-                    return
-                parts = cbor2.load(cast("BinaryIO", content))
-            except Exception as error:  # noqa: BLE001 - decoders raise whatever damaged bytes lead them to
-                raise CaptureError(
-                    f"{path} cannot be read from the message at byte {offset}: {error}", offset
-                ) from None
-            if not isinstance(parts, list) or not all(isinstance(part, bytes) for part in parts):
-                raise CaptureError(f"{path} has no array of byte strings at byte {offset}", offset)
-            yield list(parts)
 
 
 def _stream_messages(path: Path, stream: StreamName | None) -> Iterator[list[Frame]]:

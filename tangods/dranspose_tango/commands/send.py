@@ -21,10 +21,16 @@ def add(commands: Commands) -> None:
     )
     parser.set_defaults(run=_run)
     argument = parser.add_argument
-    argument("capture", type=Path, help="what an ingester forwarded, or the raw messages of a detector")
+    argument(
+        "capture",
+        type=Path,
+        help="what an ingester forwarded, the raw messages of a detector, or images in HDF5 (FILE::PLACE)",
+    )
     argument("--stream", help="which one, if the capture has several")
     argument("--bind", default="tcp://127.0.0.1:9999", metavar="URL", help="where receivers connect to")
-    argument("--publish", action="store_true", help="bind a PUB socket, not a PUSH socket")
+    sockets = parser.add_mutually_exclusive_group()
+    sockets.add_argument("--publish", action="store_true", help="bind a PUB socket, not a PUSH socket")
+    sockets.add_argument("--tcp", action="store_true", help="send bytes over TCP, without messages")
     argument(
         "--rate",
         type=number(float, 0),
@@ -50,6 +56,7 @@ def _run(options: argparse.Namespace) -> int:
                 stop,
                 rate=options.rate,
                 publish=options.publish,
+                tcp=options.tcp,
                 bound=lambda url: print(f"waiting for a receiver at {url}", flush=True),
             )
             print(f"{sent} messages sent")
