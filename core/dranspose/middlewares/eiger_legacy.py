@@ -40,11 +40,20 @@ def parse(stream: StreamData) -> EigerLegacyHeader | EigerLegacyImage | EigerLeg
             raise MalformedFrameError(f"there is no message with htype {fields.get('htype')!r:.80}")
 
 
-def _header(fields: dict[str, Any], frames: list[Frame]) -> EigerLegacyHeader:
+def header_frames(fields: dict[str, Any]) -> int:
+    """Return how many frames a header with these fields has, without an appendix.
+
+    Raises:
+        MalformedFrameError: it does not tell.
+    """
     detail = fields.get("header_detail")
     if not isinstance(detail, str) or detail not in FRAMES:
         raise MalformedFrameError(f"its header_detail is none of {', '.join(FRAMES)}: {reprlib.repr(detail)}")
-    expected = FRAMES[detail]
+    return FRAMES[detail]
+
+
+def _header(fields: dict[str, Any], frames: list[Frame]) -> EigerLegacyHeader:
+    expected = header_frames(fields)
     appendix = _appendix(frames, expected)
     info = json_object(frames[1], 1) if expected > 1 else None
     tables = {}

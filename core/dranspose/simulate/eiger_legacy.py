@@ -9,10 +9,11 @@ from typing import Literal
 
 import numpy as np
 
-from dranspose.simulate.images import Compression, compressed, pattern
+from dranspose.simulate.images import Compression, bslz4, lz4, pattern
 
 HeaderDetail = Literal["all", "basic", "none"]
 
+ENCODERS = {"bslz4": bslz4, "lz4": lz4}
 PERIOD = 10**6
 """Between two images, in ns, as their times tell it."""
 
@@ -49,7 +50,8 @@ def messages(
     bits = 8 * np.dtype(dtype).itemsize
     encoding = {"none": "<", "lz4": "lz4<", "bslz4": f"bs{bits}-lz4<"}[compression]
     for frame in range(images):
-        blob = compressed(pattern(shape, dtype, frame), compression)
+        image = pattern(shape, dtype, frame)
+        blob = image.tobytes() if compression == "none" else ENCODERS[compression](image)
         digest = hashlib.md5(blob, usedforsecurity=False).hexdigest()
         times = {"start_time": frame * PERIOD, "stop_time": (frame + 1) * PERIOD, "real_time": PERIOD}
         yield [

@@ -35,10 +35,15 @@ def bslz4(image: npt.NDArray[np.generic]) -> bytes:
     return b"".join([*chunk, shuffled[stop:]])
 
 
-def compressed(image: npt.NDArray[np.generic], compression: Compression) -> bytes:
-    """Return an image as it is, as `bslz4`, or as a bare block of LZ4."""
+def lz4(image: npt.NDArray[np.generic]) -> bytes:
+    """Return an image as a bare block of LZ4."""
     import imagecodecs
 
-    if compression == "none":
-        return image.tobytes()
-    return bslz4(image) if compression == "bslz4" else bytes(imagecodecs.lz4_encode(image.tobytes()))
+    return bytes(imagecodecs.lz4_encode(image.tobytes()))
+
+
+def lz4h5(image: npt.NDArray[np.generic]) -> bytes:
+    """Return an image as LZ4 in the blocks of HDF5, with the header of 12 bytes."""
+    import imagecodecs
+
+    return bytes(imagecodecs.lz4h5_encode(image.tobytes()))

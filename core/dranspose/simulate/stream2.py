@@ -11,8 +11,9 @@ import numpy as np
 import numpy.typing as npt
 
 from dranspose.data.cbor_arrays import COMPRESSED_TAG, DIMENSIONS_TAG, TYPES
-from dranspose.simulate.images import Compression, compressed, pattern
+from dranspose.simulate.images import Compression, bslz4, lz4h5, pattern
 
+ENCODERS = {"bslz4": bslz4, "lz4": lz4h5}
 SELF_DESCRIBED_TAG = 55799
 TICKS = 10**6
 """Of an image's times, in a second; there is one between two images."""
@@ -62,7 +63,7 @@ def _message(**fields: Any) -> bytes:
 
 def _array(array: npt.NDArray[np.generic], compression: Compression) -> cbor2.CBORTag:
     tag = next(tag for tag, name in TYPES.items() if np.dtype(name) == array.dtype)
-    content: Any = compressed(array, compression)
+    content: Any = array.tobytes()
     if compression != "none":
-        content = cbor2.CBORTag(COMPRESSED_TAG, [compression, array.itemsize, content])
+        content = cbor2.CBORTag(COMPRESSED_TAG, [compression, array.itemsize, ENCODERS[compression](array)])
     return cbor2.CBORTag(DIMENSIONS_TAG, [list(array.shape), cbor2.CBORTag(tag, content)])

@@ -6,7 +6,7 @@ import zmq
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.event import Frame, StreamData
-from dranspose.middlewares.eiger_legacy import FRAMES, IMAGE_FRAMES, TYPE
+from dranspose.middlewares.eiger_legacy import IMAGE_FRAMES, TYPE, header_frames
 from dranspose.middlewares.json_frame import json_object, number
 from dranspose.sources.packet import Packet, PacketKind
 from dranspose.sources.series_source import SeriesSource
@@ -24,7 +24,7 @@ class EigerLegacySource(SeriesSource):
         data = StreamData(TYPE, parts)
         match fields.get("htype"):
             case "dheader-1.0":
-                _check_count(parts, FRAMES.get(str(fields.get("header_detail")), 0))
+                _check_count(parts, header_frames(fields))
                 return (self.packet(PacketKind.START, series, data),)
             case "dimage-1.0":
                 _check_count(parts, IMAGE_FRAMES)

@@ -52,7 +52,7 @@ class Hdf5Source:
         if len(urls) != 1:
             raise ValueError(f"stream {stream!r}: an HDF5 source plays one file, not {len(urls)}")
         self.streams = (stream,)
-        self.sockets: Sequence[socket.socket] = ()
+        self.sockets: list[socket.socket] = []
         self._stream = stream
         self._url = urls[0]
         self._skips = Skips(stream, self._url)
@@ -75,14 +75,14 @@ class Hdf5Source:
             raise SourceError(f"stream {self._stream!r}: {error}") from None
         readable, other = socket.socketpair()
         other.close()  # from now on there is its end to read
-        self.sockets = (readable,)
+        self.sockets = [readable]
 
     def close(self) -> None:
         """Close the file; see `Source.close`."""
         self._messages.close()
         for readable in self.sockets:
             readable.close()
-        self.sockets = ()
+        self.sockets = []
 
     def read(self, readable: socket.socket, limit: int) -> list[Packet | Skipped]:
         """Return the next images; see `Source.read`. A file that cannot be read on ends there."""
@@ -131,7 +131,7 @@ def series(url: str) -> Generator[list[Frame]]:
                     yield [*_image(dataset, index, compression, frame)]
                     frame += 1
             yield [_header("series_end", frame + 1)]
-    except (OSError, KeyError, RuntimeError) as error:
+    except (OSError, KeyError, RuntimeError, TypeError) as error:
         raise ValueError(f"{url} cannot be read at image {frame}: {error}") from None
 
 
@@ -141,14 +141,10 @@ def _header(htype: str, msg_number: int, **more: object) -> bytes:
 
 def _datasets(file: h5py.File, place: str) -> list[h5py.Dataset]:
     """Return the datasets to play, one after the other."""
-    node: Any = file[place] if place else file
-    while "default" in node.attrs:
-        node = node[node.attrs["default"]]
-    if isinstance(node, h5py.File):
-        node = node[DEFAULT_GROUP]
+    node = file[place] if place else _default(file)
     if isinstance(node, h5py.Group):
-        named = [name for name in (node.attrs.get("signal"), "data") if name in node]
-        datasets = [node[name] for name in named[:1] or sorted(filter(NUMBERED.fullmatch, node))]
+        named = [name for name in (node.attrs.get("signal", "data"), "data") if name in node]
+        datasets = [_linked(node, name) for name in named[:1] or sorted(filter(NUMBERED.fullmatch, node))]
     else:
         datasets = [node]
     if not datasets:
@@ -157,6 +153,23 @@ def _datasets(file: h5py.File, place: str) -> list[h5py.Dataset]:
         if not isinstance(dataset, h5py.Dataset) or not dataset.shape or dataset.dtype.kind not in "iufb":
             raise ValueError(f"{file.filename} has no array of numbers at {dataset.name}")
     return datasets
+
+
+def _linked(group: h5py.Group, name: str) -> Any:
+    try:
+        return group[name]
+    except KeyError:
+        link = group.get(name, getlink=True)
+        where = f", which should be in {link.filename}" if isinstance(link, h5py.ExternalLink) else ""
+        raise ValueError(f"{group.file.filename} cannot open {group.name}/{name}{where}") from None
+
+
+def _default(file: h5py.File) -> Any:
+    """Return what a file says it is to be shown by: of its default entry the default."""
+    if "default" not in file.attrs:
+        return file[DEFAULT_GROUP]
+    entry = file[file.attrs["default"]]
+    return entry[entry.attrs["default"]] if "default" in entry.attrs else entry
 
 
 def _compression(dataset: h5py.Dataset) -> str:

@@ -48,7 +48,7 @@ class SardanaSource:
         if len(urls) > 1:
             raise ValueError(f"stream {stream!r}: Sardana records come to one URL, not {', '.join(urls)}")
         self.streams = (stream,)
-        self.sockets: Sequence[socket.socket] = ()
+        self.sockets: list[socket.socket] = []
         self.listens_at: str | None = None
         self._stream = stream
         self._url = urls[0] if urls else None
@@ -72,7 +72,7 @@ class SardanaSource:
         sign.setblocking(False)
         with self._pushing:
             self._records = queue.SimpleQueue()
-            self.sockets, self._sign = (readable,), sign
+            self.sockets, self._sign = [readable], sign
         if self._url is not None:
             try:
                 self._server = _serve(self, self._url)
@@ -89,7 +89,7 @@ class SardanaSource:
         with self._pushing:
             for end in (*self.sockets, *([self._sign] if self._sign else [])):
                 end.close()
-            self.sockets, self._sign = (), None
+            self.sockets, self._sign = [], None
 
     def push(self, record: bytes) -> None:
         """Take a record, in JSON; from any thread.
