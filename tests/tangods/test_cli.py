@@ -7,6 +7,7 @@ import os
 import pty
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 import termios
@@ -21,8 +22,12 @@ import zmq
 from tests.core.sources.live import STREAM, Scan
 from tests.core.stins_messages import message, write_capture
 
+from dranspose import raw_capture
 from dranspose.event import StreamData
+from dranspose.simulate.player import messages
 from dranspose.sources.catalogue import make_sources
+from dranspose.sources.matching import Phase
+from dranspose.sources.sardana import SardanaSource
 from dranspose_tango import cli
 
 TIMEOUT = 60  # seconds; only a test that fails ever waits for so long
@@ -459,6 +464,11 @@ def test_a_detector_sends_to_whom_connects(command: list[str], messages: int, pr
         (["xspress3", "-n", "3", "--channels", "2"], "tcp://127.0.0.1:*"),
         (["xspress3", "-n", "3", "--separate"], "tcp://127.0.0.1:*"),
         (["pcap", "-n", "3", "--vector", "2"], "tcp://127.0.0.1:*"),
+        (["albaem", "-n", "3"], "tcp://127.0.0.1:*"),
+        (["lecroy", "-n", "3", "--channels", "1", "2", "3", "--triggers", "2"], "tcp://127.0.0.1:*"),
+        (["lecroy", "-n", "3"], "tcp://127.0.0.1:*"),
+        (["eiger-legacy", "-n", "3", "--header-detail", "basic", "--appendix", "x"], "tcp://127.0.0.1:*"),
+        (["stream2", "-n", "3", "--shape", "4", "5", "--thresholds", "2"], "tcp://127.0.0.1:*"),
         (["positioncap", "-n", "3"], "tcp://*:0"),
     ],
 )
@@ -482,3 +492,58 @@ def test_a_capture_that_is_none_cannot_be_sent(tmp_path: Path) -> None:
         [DRANSPOSE, "send", tmp_path / "empty.cbors"], capture_output=True, text=True, check=False, timeout=TIMEOUT
     )
     assert (done.returncode, done.stderr) == (1, f"dranspose send: {tmp_path}/empty.cbors is empty\n")
+
+
+def test_what_is_sent_is_recorded(tmp_path: Path, project: Path) -> None:
+    capture = project / "resources" / "tutorial" / "data" / "dump_xrd.cbors"
+    with subprocess.Popen(
+        [DRANSPOSE, "send", capture, "--publish", "--bind", "tcp://127.0.0.1:*"], stdout=subprocess.PIPE, text=True
+    ) as sender:
+        assert sender.stdout is not None
+        url = sender.stdout.readline().split()[-1]
+        recorded = tmp_path / "raw.cbors"
+        done = subprocess.run(
+            [DRANSPOSE, "record", url, recorded, "--socket", "sub", "-n", "11"],
+            capture_output=True,
+            text=True,
+            check=True,
+            timeout=TIMEOUT,
+        )
+    assert done.stdout == f"11 messages recorded in {recorded}\n"
+    assert list(raw_capture.read(recorded)) == list(messages(capture))
+
+
+def test_bytes_over_tcp_are_recorded_after_a_greeting(tmp_path: Path) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        command = [DRANSPOSE, "record", f"tcp://127.0.0.1:{server.getsockname()[1]}", tmp_path / "raw.cbors"]
+        with subprocess.Popen([*command, "--socket", "tcp", "--greeting", r"\n"], stdout=subprocess.PIPE) as recorder:
+            server.settimeout(TIMEOUT)
+            connection, _ = server.accept()
+            with connection:
+                assert connection.recv(1) == b"\n"
+                connection.sendall(b"OK\n")
+            assert recorder.wait(TIMEOUT) == 0
+    assert list(raw_capture.read(tmp_path / "raw.cbors")) == [[b"OK\n"]]
+
+
+def test_what_cannot_be_recorded_is_told(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert cli.main(["record", "nowhere", str(tmp_path / "raw.cbors")]) == 1
+    assert capsys.readouterr().err.startswith("dranspose record: cannot connect to 'nowhere'")
+
+
+def test_sardana_s_records_are_posted(capsys: pytest.CaptureFixture[str]) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        url = f"http://127.0.0.1:{free.getsockname()[1]}"
+    assert cli.main(["simulate", "sardana", "--url", url, "-n", "3"]) == 1
+    assert "refused" in capsys.readouterr().err
+    source = SardanaSource(STREAM, ["http://127.0.0.1:0"])
+    statuses: list[int] = []
+
+    def is_over(scan: Scan) -> bool:
+        if not statuses:
+            statuses.append(cli.main(["simulate", "sardana", "--url", str(source.listens_at), "-n", "3"]))
+        return scan.matcher.phase is Phase.OVER
+
+    scan = Scan(source, 3).run(is_over)
+    assert (statuses, sorted(scan.frames)) == ([0], list(range(5)))
+    assert capsys.readouterr().out == "5 messages sent\n"

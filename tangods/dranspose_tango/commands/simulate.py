@@ -84,11 +84,15 @@ def _add_others(detectors: Commands) -> None:
             argument = parser.add_argument
             argument("--channels", type=number(int, 1), nargs="+", default=[2, 4], metavar="N", help="their numbers")
             argument("--samples", type=number(int, 1), default=1000, metavar="N", help="of each trace")
-            argument("--triggers", type=number(int, 1), metavar="N", help="of each sequence; without it, continuous mode")
+            argument(
+                "--triggers", type=number(int, 1), metavar="N", help="of each sequence; continuous mode if not given"
+            )
         if messages in (_eiger_legacy, _stream2):
             _add_dectris(parser)
         if messages is _eiger_legacy:
-            parser.add_argument("--header-detail", choices=["all", "basic", "none"], default="all", help="of the header")
+            parser.add_argument(
+                "--header-detail", choices=["all", "basic", "none"], default="all", help="of the header"
+            )
             parser.add_argument("--appendix", help="is sent with the header and each image")
         if messages is _stream2:
             parser.add_argument("--thresholds", type=number(int, 1), default=1, metavar="N", help="each has its images")

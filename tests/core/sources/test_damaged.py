@@ -14,11 +14,15 @@ from tests.core.sources.live import STREAM
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.event import StreamData
-from dranspose.middlewares import contrast, pcap, stream1, xspress
+from dranspose.middlewares import albaem, contrast, eiger_legacy, lecroy, pcap, stream1, stream2, xspress
 from dranspose.middlewares.positioncap import PositioncapParser
+from dranspose.simulate import albaem as simulated_albaem
 from dranspose.simulate import contrast as simulated_contrast
+from dranspose.simulate import eiger_legacy as simulated_eiger
+from dranspose.simulate import lecroy as simulated_lecroy
 from dranspose.simulate import pcap as simulated_pcap
 from dranspose.simulate import positioncap as simulated_positioncap
+from dranspose.simulate import stream2 as simulated_stream2
 from dranspose.simulate import xspress3 as simulated_xspress3
 from dranspose.simulate.stins import StinsDetector, encoder, plan
 from dranspose.sources.catalogue import make_sources
@@ -31,6 +35,18 @@ Messages = Sequence[Sequence[bytes]]
 STINS = StinsDetector(images=2, shape=(8, 16), compression="bslz4")
 DETECTORS: dict[str, tuple[str, Messages, Callable[[StreamData], Any]]] = {
     "stins": ("stins", [*map(encoder(STINS), plan(STINS))], stream1.parse),
+    "albaem": ("albaem", [*simulated_albaem.messages(2)], albaem.parse),
+    "eiger_legacy": (
+        "eiger-legacy",
+        [*simulated_eiger.messages(2, appendix="{}")],
+        lambda stream: getattr(eiger_legacy.parse(stream), "pixels", None),
+    ),
+    "lecroy": ("lecroy", [*simulated_lecroy.messages(2, samples=5)], lecroy.parse),
+    "stream2": (
+        "stream2",
+        [*simulated_stream2.messages(2, thresholds=2)],
+        lambda stream: dict(getattr(stream2.parse(stream), "data", {})),
+    ),
     "contrast": ("contrast", [*simulated_contrast.messages(2)], contrast.parse),
     "xspress3": ("xspress3", [*simulated_xspress3.messages(2, 1)], xspress.parse),
     "xspress3 in separate messages": ("xspress3", [*simulated_xspress3.messages(2, 1, separate=True)], xspress.parse),
