@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 import logging
 import threading
 from collections.abc import Iterator
@@ -10,6 +11,8 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import h5py
+import numpy as np
 import pytest
 import zmq
 from tests.core.dataplane.peers import SCAN, Dealer, Router, Running, context
@@ -32,6 +35,8 @@ from dranspose.dataplane.messages import (
 )
 from dranspose.dataplane.wire import Share, decode_shares
 from dranspose.event import StreamData
+from dranspose.middlewares import stream1
+from dranspose.middlewares.sardana import parse as parse_record
 from dranspose.protocol import StreamName
 from dranspose.scheduling.instructions import (
     Bind,
@@ -45,9 +50,12 @@ from dranspose.scheduling.instructions import (
     Window,
 )
 from dranspose.scheduling.stimuli import Held, Missing
+from dranspose.simulate.sardana import records
+from dranspose.sources.hdf5 import Hdf5Source
 from dranspose.sources.matching import MatchCounts
 from dranspose.sources.packet import Packet, PacketKind, Skipped
-from dranspose.sources.source import SourceError
+from dranspose.sources.sardana import SardanaSource
+from dranspose.sources.source import Source, SourceError
 from dranspose.triggermap import TriggerMap
 
 EIGER, PCAP = StreamName("eiger"), StreamName("pcap")
@@ -116,7 +124,7 @@ class FakeSource:
 class Stage:
     """An ingester that runs, its controller, and its workers."""
 
-    def __init__(self, stack: ExitStack, *sources: FakeSource, **options: Any) -> None:
+    def __init__(self, stack: ExitStack, *sources: Source, **options: Any) -> None:
         self._stack = stack
         self._context = stack.enter_context(context())
         self.controller = Router(self._context)
@@ -212,6 +220,25 @@ def test_frames_go_to_workers(stack: ExitStack) -> None:
     stage.say(Disarm())
     told = stage.controller.hear_statistics(lambda statistics: statistics.lag == 0)
     assert (told.counts, told.streams, told.kept_bytes) == (counts, {"eiger": MatchCounts(delivered=8)}, 0)
+
+
+def test_sources_without_zmq_are_read_too(stack: ExitStack, tmp_path: Path) -> None:
+    with h5py.File(tmp_path / "run.h5", "w") as file:
+        file["entry/data/data"] = np.arange(IMAGES)
+    sardana = SardanaSource(PCAP, [])
+    stage = Stage(stack, Hdf5Source(EIGER, [str(tmp_path / "run.h5")]), sardana)
+    ann = stage.worker("ann")
+    for _ in range(2):
+        assert stage.arm(BOTH) == ""
+        stage.say(Window("ann", 100), Broadcast(0, ("ann",)), Bind(0, IMAGES, "ann"), Broadcast(IMAGES + 1, ("ann",)))
+        for record in records(IMAGES):
+            sardana.push(json.dumps(record).encode())
+        shares = ann.gets_of_all(2 * (IMAGES + 2))
+        images = [share.data for share in shares["eiger"][1:-1] if share.data]
+        assert [stream1.parse(image).data for image in images] == list(range(IMAGES))
+        points = [share.data for share in shares["pcap"][1:-1] if share.data]
+        assert [parse_record(point).point_nb for point in points] == list(range(IMAGES))
+        stage.say(Disarm())
 
 
 def test_large_frames_arrive_whole(stack: ExitStack) -> None:
