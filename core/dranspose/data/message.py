@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import reprlib  # what holds values many times over is endless in a whole text
 import types
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, fields
@@ -33,7 +34,7 @@ class Message:
                 if not hasattr(cls, name):
                     raise MalformedFrameError(f"{cls.__name__} lacks the field {name!r}")
             elif not accepts(given[name]):
-                raise MalformedFrameError(f"{cls.__name__} cannot have {name} = {given[name]!r:.80}")
+                raise MalformedFrameError(f"{cls.__name__} cannot have {name} = {reprlib.repr(given[name]):.80}")
         for name in given:
             if not isinstance(name, str):
                 raise MalformedFrameError(f"{cls.__name__} cannot have a field {name!r:.80}")

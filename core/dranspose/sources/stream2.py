@@ -33,8 +33,8 @@ class Stream2Source(SeriesSource):
         if len(parts) != 1:
             raise MalformedFrameError(f"it has {len(parts)} parts, not one")
         fields = _first_fields(parts[0])
-        kind = KINDS.get(str(fields.get("type")))
-        series = fields.get("series_unique_id")
+        kind_name, series = fields.get("type"), fields.get("series_unique_id")
+        kind = KINDS.get(kind_name) if isinstance(kind_name, str) else None
         if kind is None or not isinstance(series, str):
             raise MalformedFrameError(f"it has no series_unique_id, or no type of {', '.join(KINDS)}")
         index = number(fields, "image_id") if kind is PacketKind.FRAME else 0

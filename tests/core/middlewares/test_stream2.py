@@ -12,6 +12,7 @@ import pytest
 import zmq
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from tests.core.sources.live import STREAM
 
 from dranspose.data.cbor_arrays import TYPES, Arrays, array_of
 from dranspose.data.message import MalformedFrameError
@@ -20,6 +21,7 @@ from dranspose.event import Frame, StreamData
 from dranspose.middlewares.stream2 import SELF_DESCRIBED, parse
 from dranspose.simulate.images import bslz4, lz4h5, pattern
 from dranspose.simulate.stream2 import messages
+from dranspose.sources.stream2 import Stream2Source
 
 SHAPE = (6, 4)
 [START], [IMAGE], [END] = messages(1, SHAPE)
@@ -143,6 +145,24 @@ def test_what_is_no_message_is_refused(frame: bytes, reason: str) -> None:
     with pytest.raises(MalformedFrameError, match=reason) as caught:
         stream2(frame)
     assert len(str(caught.value)) < 200
+
+
+BOMB: list[Any] = []
+for _ in range(60):
+    BOMB = [BOMB, BOMB]
+
+
+def test_values_that_hold_each_other_many_times_over_are_refused_at_once() -> None:
+    source = Stream2Source(STREAM, ["tcp://127.0.0.1:1"])
+    source.begin()
+    for fields in ({"type": BOMB}, {"image_id": BOMB}, {"series_unique_id": BOMB}, {"data": BOMB}):
+        frame = cbor2.dumps({"type": "image", **OF_SERIES, "image_id": 0, "data": {}, **fields}, value_sharing=True)
+        assert len(frame) < 1000
+        with pytest.raises(MalformedFrameError):
+            stream2(frame)
+        if "data" not in fields:
+            with pytest.raises(MalformedFrameError):
+                source.packets_of([frame], 0)
 
 
 def test_a_message_has_one_frame() -> None:
