@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+from functools import cached_property
 from typing import Any
 
 from tango.server import command, device_property
@@ -12,9 +13,9 @@ from dranspose.dataplane.node import Phase
 from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
-from dranspose_tango.attributes import DynamicAttributes, Published, published
+from dranspose_tango.attributes import MAX_PUBLISHED, DynamicAttributes, Published, published
 from dranspose_tango.controlled_device import ControlledDevice
-from dranspose_tango.node_device import refuse
+from dranspose_tango.node_device import reading, refuse
 
 
 class AnalysisDevice(ControlledDevice):
@@ -33,8 +34,11 @@ class AnalysisDevice(ControlledDevice):
         """Start the node, with nothing published."""
         self._omissions = Omissions()
         self._shown: dict[str, Published] = {}
-        self._attributes = DynamicAttributes(self, self._read_published)
         super().init_device()
+
+    @cached_property  # they stay when the device is initialised again
+    def _attributes(self) -> DynamicAttributes:
+        return DynamicAttributes(self, self._read_published)
 
     def load_analysis(self) -> type[Any]:
         """Return the user's class; raises AnalysisError, UserCodeError."""
@@ -59,6 +63,10 @@ class AnalysisDevice(ControlledDevice):
 
     def _read_published(self, attribute: str) -> Any:
         return self._shown[attribute].value
+
+    @reading(dtype=[str], max_dim_x=MAX_PUBLISHED, label="Published", doc="The attributes that the class publishes.")
+    def published(self) -> list[str]:
+        return self._attributes.names
 
     @command
     def Reload(self) -> None:

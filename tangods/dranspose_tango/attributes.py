@@ -98,6 +98,11 @@ class DynamicAttributes:
             if name not in self._there and definition not in self._refused:
                 self._add(definition)
 
+    @property
+    def names(self) -> list[str]:
+        """The names of those that there are."""
+        return list(self._there)
+
     def push(self) -> None:
         """Push events of what has changed, which then is what clients see as written last."""
         for name, definition in self._there.items():

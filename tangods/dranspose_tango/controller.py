@@ -6,6 +6,7 @@ import json
 import logging
 import time
 from collections.abc import Callable, Collection, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 from uuid import UUID
@@ -82,9 +83,15 @@ class DransposeController(NodeDevice):
         self._rate = EventRate()
         self._asked: Collection[str] = ()
         self._versions: dict[str, str] = {}
-        self._parameter_attributes = DynamicAttributes(self, self._read_parameter, self._write_parameter)
-        self._live_attributes = DynamicAttributes(self, self._read_live, self._write_live)
         super().init_device()
+
+    @cached_property  # they stay when the device is initialised again
+    def _parameter_attributes(self) -> DynamicAttributes:
+        return DynamicAttributes(self, self._read_parameter, self._write_parameter)
+
+    @cached_property
+    def _live_attributes(self) -> DynamicAttributes:
+        return DynamicAttributes(self, self._read_live, self._write_live)
 
     def make_node(self) -> Controller:
         """Return the controller; raises zmq.ZMQError, ParameterError."""
@@ -368,6 +375,10 @@ class DransposeController(NodeDevice):
                 for name, parameter in sorted(described.items())
             ]
         )
+
+    @reading(dtype=[str], max_dim_x=MANY, label="Parameters", doc="The attributes that are parameters of the analysis.")
+    def parameters(self) -> list[str]:
+        return self._parameter_attributes.names
 
     @reading(dtype=str, label="Parameters hash", doc="The SHA-256 of all parameters, as results carry it.")
     def parametersHash(self) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import queue
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -18,7 +19,8 @@ from dranspose_tango.ingester import DransposeIngester
 from dranspose_tango.reducer import DransposeReducer
 from dranspose_tango.worker import DransposeWorker
 
-PATIENCE = 10.0  # seconds that a test waits for what should take one
+PATIENCE = 30.0  # seconds that a test waits for what should take one
+ROUNDS = 60
 
 CONTROLLER, INGESTER, REDUCER = "test/dranspose/controller", "test/dranspose/ingester", "test/dranspose/reducer"
 
@@ -41,19 +43,23 @@ class Events:
         self._proxy.unsubscribe_event(self._subscription)
 
     def wait_for(self, condition: Callable[[Any], bool]) -> Any:
-        """Return the first value, of those not seen so far, that fulfils the condition."""
+        """Return the first value, of those not seen so far, that fulfils the condition.
+
+        Tango may lose an event while a client subscribes; then the value is found by reading it.
+        """
         seen = []
-        while True:
+        for _ in range(ROUNDS):
             try:
-                event = self._events.get(timeout=PATIENCE)
+                event = self._events.get(timeout=PATIENCE / ROUNDS)
             except queue.Empty:
-                raise TimeoutError(f"{self._attribute} of {self._proxy.dev_name()} was but {seen}") from None
-            if event.err:
-                seen.append(event.errors[0].desc)
-                continue
-            seen.append(event.attr_value.value)
-            if condition(event.attr_value.value):
-                return event.attr_value.value
+                read = self._proxy.read_attribute(self._attribute)
+            else:
+                read = None if event.err else event.attr_value
+            if read is not None:
+                seen.append(read.value)
+                if condition(read.value):
+                    return read.value
+        raise TimeoutError(f"{self._attribute} of {self._proxy.dev_name()} was but {seen}")
 
 
 def wait_for(proxy: tango.DeviceProxy, attribute: str, condition: Callable[[Any], bool]) -> Any:
@@ -81,6 +87,8 @@ class Ensemble:
         wait_for(self.controller, "ingesters", lambda names: names == (INGESTER,))
         wait_for(self.controller, "reducer", lambda name: name == REDUCER)
         wait_for(self.controller, "workers", lambda names: names is not None and len(names) == len(self.workers))
+        described = {parameter["name"] for parameter in json.loads(self.controller.DescribeParameters())}
+        wait_for(self.controller, "parameters", lambda names: described <= set(names or ()))
 
     def run(self, trigger_map: str) -> str:
         """Arm a scan and wait until it is over; return its id."""

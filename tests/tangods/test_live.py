@@ -59,10 +59,10 @@ def datasets(path: Path) -> dict[str, np.ndarray]:
 
 @pytest.mark.usefixtures("detector")
 def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutorial: Path) -> None:
-    ensemble.controller.UploadParameter(("poni", (tutorial / "geometry.poni").read_bytes()))
-    ensemble.controller.write_attribute("till_x", 3)
-    ensemble.controller.write_attribute("from_y", 7)
     with Events(ensemble.controller, "State") as states:
+        ensemble.controller.UploadParameter(("poni", (tutorial / "geometry.poni").read_bytes()))
+        ensemble.controller.write_attribute("till_x", 3)
+        ensemble.controller.write_attribute("from_y", 7)
         scan = ensemble.controller.Arm(json.dumps({"streams": ["xrd"], "scan": {"nb_points": 9}}))
         assert ensemble.controller.State() in (DevState.MOVING, DevState.RUNNING)
         states.wait_for(lambda state: state is DevState.RUNNING)
@@ -70,6 +70,7 @@ def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutoria
     assert ensemble.controller.scanId == scan
     assert (ensemble.controller.completedEvents, ensemble.controller.totalEvents) == (11, 11)
     assert (ensemble.controller.progress, ensemble.controller.failedEvents) == (100, 0)
+    wait_for(ensemble.reducer, "published", lambda names: "I" in (names or ()))
     shown = wait_for(ensemble.reducer, "I", lambda value: value is not None and len(value) == 10)
     live = datasets(tutorial / "output" / "xrd_processed.h5")
     np.testing.assert_array_equal(shown, live["I"])

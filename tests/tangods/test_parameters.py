@@ -158,8 +158,7 @@ def test_reload_brings_new_ones(ensemble: Ensemble, folder: Path) -> None:
     (folder / "described.py").write_text(ANALYSIS.replace('name="rows"', 'name="columns"').replace("0.5", "0.75"))
     for worker in ensemble.workers:
         worker.Reload()
-    shown = wait_for(ensemble.controller, "parametersHash", lambda hash_: "columns" in attributes())
-    assert shown
+    wait_for(ensemble.controller, "parameters", lambda names: "columns" in names and "rows" not in names)
     assert ensemble.controller.columns == 3
     assert ensemble.controller.gain == 0.75
     assert "rows" not in attributes()
