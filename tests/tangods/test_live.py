@@ -19,7 +19,12 @@ from dranspose.replay import replay
 from dranspose.simulate.player import messages, play
 
 WORKER, REDUCER = "s12_poni.worker:TestWorker", "s12_poni.reducer:TestReducer"
-URL = free_url()
+
+
+@pytest.fixture
+def url() -> str:
+    """Return where the detector is."""
+    return free_url()
 
 
 @pytest.fixture
@@ -32,19 +37,19 @@ def tutorial(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> 
 
 
 @pytest.fixture
-def ensemble(tutorial: Path) -> Iterator[Ensemble]:
-    with running(properties(tutorial, WORKER, REDUCER, URL, tutorial / "state")):
+def ensemble(tutorial: Path, url: str) -> Iterator[Ensemble]:
+    with running(properties(tutorial, WORKER, REDUCER, url, tutorial / "state")):
         devices = proxies()
         devices.wait_for_nodes()
         yield devices
 
 
 @pytest.fixture
-def detector(tutorial: Path) -> Iterator[None]:
+def detector(tutorial: Path, url: str, ensemble: Ensemble) -> Iterator[None]:  # later: Tango probes ports
     """Send the tutorial's capture as soon as somebody connects."""
     stop, bound = threading.Event(), threading.Event()
     to_send = messages(tutorial / "data" / "dump_xrd.cbors")
-    thread = threading.Thread(target=play, args=(to_send, URL, stop), kwargs={"bound": lambda url: bound.set()})
+    thread = threading.Thread(target=play, args=(to_send, url, stop), kwargs={"bound": lambda url: bound.set()})
     thread.start()
     bound.wait()
     yield

@@ -30,7 +30,6 @@ from tests.tangods.devices import (
 
 from dranspose.simulate.stins import StinsDetector, simulate
 
-URL = free_url()
 WORKER = "test/dranspose/worker-1"
 UNIFORM = json.dumps({"uniform": {"streams": ["xrd"], "events": 9}})
 
@@ -61,23 +60,30 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def of(folder: Path) -> dict[str, dict[str, object]]:
-    return properties(folder, "failing:Worker", "failing:Reducer", URL, folder / "state")
+def of(folder: Path, url: str = "tcp://127.0.0.1:9") -> dict[str, dict[str, object]]:
+    return properties(folder, "failing:Worker", "failing:Reducer", url, folder / "state")
 
 
 @pytest.fixture
-def ensemble(folder: Path) -> Iterator[Ensemble]:
-    with running(of(folder)):
+def url() -> str:
+    """Return where the detector is."""
+    return free_url()
+
+
+@pytest.fixture
+def ensemble(folder: Path, url: str) -> Iterator[Ensemble]:
+    with running(of(folder, url)):
         devices = proxies()
         devices.wait_for_nodes()
         yield devices
 
 
 @pytest.fixture
-def detector() -> Iterator[None]:
+def detector(url: str, ensemble: Ensemble) -> Iterator[None]:  # later: Tango probes ports
+    """Send nine images as soon as somebody connects."""
     stop, bound = threading.Event(), threading.Event()
     images = StinsDetector(images=9, shape=(4, 4))
-    thread = threading.Thread(target=simulate, args=(images, URL, stop, lambda url: bound.set()))
+    thread = threading.Thread(target=simulate, args=(images, url, stop, lambda url: bound.set()))
     thread.start()
     bound.wait()
     yield
