@@ -372,8 +372,8 @@ class Controller:
 
     def _addresses(self) -> Peers:
         return Peers(
-            {identity: hello.url for identity, hello in self._peers.items() if isinstance(hello, IngesterHello)},
-            {identity: hello.url for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)},
+            {identity: hello.urls for identity, hello in self._peers.items() if isinstance(hello, IngesterHello)},
+            {identity: hello.urls for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)},
         )
 
     # scans

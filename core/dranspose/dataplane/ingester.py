@@ -26,7 +26,7 @@ from dranspose.dataplane.messages import (
 from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
 from dranspose.dataplane.recorder import BACKLOG_BYTES, Recorder
 from dranspose.dataplane.recording import Recording, capture_of, write_poisoned
-from dranspose.dataplane.sockets import arrived, bound, endpoint
+from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter, RecordingStatus
 from dranspose.dataplane.wire import Shares, encode_shares
 from dranspose.event import InternalWorkerMessage
@@ -71,7 +71,7 @@ class Ingester(Node):
 
     Attributes:
         capture: may be changed at any time, for the scans that begin after that.
-        url: where workers connect to.
+        urls: where workers connect to, the second one on the same machine.
         counts: what it has done in the scan in hand, or the last one.
     """
 
@@ -97,7 +97,7 @@ class Ingester(Node):
         self.capture = capture
         self._recorder = Recorder(self._wakeup.wake, backlog_bytes)
         self._poller.register(self._router, zmq.POLLIN)
-        self.url = endpoint(self._router)
+        self.urls = endpoint(self._router), bind_locally(self._router)
         self._polled: dict[zmq.Socket[bytes] | int, tuple[Source, Readable]] = {}
         self._workers: dict[str, Tags] = {}
         self._values: Mapping[str, bytes] = {}  # of the latest parameters
@@ -106,7 +106,7 @@ class Ingester(Node):
         self._matched: dict[str, MatchCounts] = {}
         self._meter = Meter(time.monotonic())
         streams = tuple(stream for source in sources for stream in source.streams)
-        self._join(IngesterHello(name, self.url, streams))
+        self._join(IngesterHello(name, self.urls, streams))
 
     @property
     def recording(self) -> RecordingStatus:

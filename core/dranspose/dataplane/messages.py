@@ -29,10 +29,10 @@ class MessageError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class IngesterHello:
-    """An ingester is there: the URL is where workers connect to."""
+    """An ingester is there: the URLs are where workers connect to, see `sockets.nearest`."""
 
     name: str
-    url: str
+    urls: tuple[str, ...]
     streams: tuple[str, ...]
 
 
@@ -48,10 +48,10 @@ class WorkerHello:
 
 @dataclass(frozen=True, slots=True)
 class ReducerHello:
-    """The reducer is there: the URL is where workers connect to."""
+    """The reducer is there: the URLs are where workers connect to, see `sockets.nearest`."""
 
     name: str
-    url: str
+    urls: tuple[str, ...]
     parameters: tuple[Parameter[Any], ...] = ()
 
 
@@ -69,10 +69,10 @@ class Ping:
 
 @dataclass(frozen=True, slots=True)
 class Peers:
-    """To workers: where the ingesters and the reducer are, by their identities."""
+    """To workers: the URLs of the ingesters and the reducer, by their identities."""
 
-    ingesters: dict[str, str]
-    reducers: dict[str, str]
+    ingesters: dict[str, tuple[str, ...]]
+    reducers: dict[str, tuple[str, ...]]
 
 
 @dataclass(frozen=True, slots=True)

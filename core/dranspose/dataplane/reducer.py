@@ -17,7 +17,7 @@ from dranspose.analysis import UserCodeError, unpickle
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.intake import Intake, Verdict
 from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerHello, decode
-from dranspose.dataplane.sockets import arrived, bound, endpoint
+from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
 from dranspose.dataplane.wire import PickledResult, WireError, decode_results
 from dranspose.event import ResultData
@@ -48,7 +48,7 @@ class Reducer(AnalysisNode):
         on_change: as of `Node`.
 
     Attributes:
-        url: where workers connect to.
+        urls: where workers connect to, the second one on the same machine.
         counts: what it has done in the scan in hand, or the last one.
 
     Raises:
@@ -80,10 +80,10 @@ class Reducer(AnalysisNode):
             self._router = bound(self._zmq, bind)
             self._server = None if http_port is None else self._serve(http_host, http_port)
         self._poller.register(self._router, zmq.POLLIN)
-        self.url = endpoint(self._router)
+        self.urls = endpoint(self._router), bind_locally(self._router)
         self._version = 0  # of the parameters, the latest one in use
         self._end()
-        self._join(ReducerHello(name, self.url, parameters))
+        self._join(ReducerHello(name, self.urls, parameters))
 
     @property
     def http_url(self) -> str | None:

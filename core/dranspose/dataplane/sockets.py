@@ -1,15 +1,23 @@
-"""The sockets between nodes: who binds, who connects, and how a peer that is gone is noticed."""
+"""The sockets between nodes: who binds, who connects, and how a peer that is gone is noticed.
+
+Nodes on one machine are connected by local sockets, which take a third of the processor time of TCP for large frames.
+Their names tell where they can be reached: an abstract socket (unix(7)) belongs to a network namespace.
+"""
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import zmq
 
 HEARTBEAT_INTERVAL = 250  # ms
 HEARTBEAT_TIMEOUT = 1500  # ms without any sign of life of libzmq's own thread: the connection is closed
+_MACHINE = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
+_NETWORK = Path("/proc/self/ns/net").stat().st_ino
+HERE = f"ipc://@dranspose/{_MACHINE}/{_NETWORK}/"
 READABLE = int(zmq.POLLIN)  # to compare with an enum takes longer than to ask the socket
 
 
@@ -29,6 +37,18 @@ def bound(context: zmq.Context[Any], url: str) -> zmq.Socket[bytes]:
         socket.close()
         raise
     return socket
+
+
+def bind_locally(socket: zmq.Socket[bytes]) -> str:
+    """Bind a socket to one more URL, for peers on the same machine, and return it."""
+    url = HERE + secrets.token_hex(8)
+    socket.bind(url)
+    return url
+
+
+def nearest(urls: Sequence[str]) -> str:
+    """Return which of a peer's URLs to connect to: a local one of this machine, or else the first."""
+    return next((url for url in urls if url.startswith(HERE)), urls[0])
 
 
 def connected(context: zmq.Context[Any], url: str, identity: str) -> zmq.Socket[bytes]:

@@ -17,7 +17,7 @@ from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
 from dranspose.dataplane.messages import Done, Message, Peers, WorkerHello, encode
 from dranspose.dataplane.node import OUT_OF_TOUCH
-from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken
+from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken, nearest
 from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.event import EventData
@@ -259,18 +259,19 @@ class Worker(AnalysisNode):
         patience_ended = any(now - since > OUT_OF_TOUCH for since in self._broken.values())
         return patience_ended or super()._has_lost_touch(now)
 
-    def _meet(self, urls: dict[str, str], sockets: dict[str, zmq.Socket[bytes]], *, listen: bool) -> None:
+    def _meet(self, peers: dict[str, tuple[str, ...]], sockets: dict[str, zmq.Socket[bytes]], *, listen: bool) -> None:
         """Connect to those that are new, and let go of those that are gone."""
-        for identity in sockets.keys() - urls.keys():
+        for identity in sockets.keys() - peers.keys():
             socket = sockets.pop(identity)
             if listen:
                 self._poller.unregister(socket)
             disconnect(socket)
-        for identity in urls.keys() - sockets.keys():
+        for identity in peers.keys() - sockets.keys():
+            url = nearest(peers[identity])
             try:
-                socket = connected(self._zmq, urls[identity], self.identity)
+                socket = connected(self._zmq, url, self.identity)
             except zmq.ZMQError as error:
-                logger.error("%s cannot connect to %s at %s: %s", self.identity, identity, urls[identity], error)
+                logger.error("%s cannot connect to %s at %s: %s", self.identity, identity, url, error)
                 continue
             socket.send(encode(self._hello))
             if listen:

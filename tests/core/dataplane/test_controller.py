@@ -82,7 +82,7 @@ def made() -> Iterator[zmq.Context[Any]]:
 
 
 def ingester(made: zmq.Context[Any], controller: Controller) -> Node:
-    return Node(made, controller, "ingester:1", IngesterHello("ingester", "tcp://ingester", ("xrd",)))
+    return Node(made, controller, "ingester:1", IngesterHello("ingester", ("tcp://ingester",), ("xrd",)))
 
 
 def worker(made: zmq.Context[Any], controller: Controller, identity: str = "worker:1") -> Node:
@@ -90,7 +90,7 @@ def worker(made: zmq.Context[Any], controller: Controller, identity: str = "work
 
 
 def reducer(made: zmq.Context[Any], controller: Controller) -> Node:
-    return Node(made, controller, "reducer:1", ReducerHello("reducer", "tcp://reducer"))
+    return Node(made, controller, "reducer:1", ReducerHello("reducer", ("tcp://reducer",)))
 
 
 @pytest.fixture
@@ -105,9 +105,9 @@ def test_workers_are_told_where_the_others_are(made: zmq.Context[Any], controlle
     first = worker(made, controller)
     assert first.hear(Peers)[1] == Peers({}, {})
     ingester(made, controller)
-    assert first.hear(Peers)[1] == Peers({"ingester:1": "tcp://ingester"}, {})
+    assert first.hear(Peers)[1] == Peers({"ingester:1": ("tcp://ingester",)}, {})
     reducer(made, controller)
-    assert first.hear(Peers)[1] == Peers({"ingester:1": "tcp://ingester"}, {"reducer:1": "tcp://reducer"})
+    assert first.hear(Peers)[1] == Peers({"ingester:1": ("tcp://ingester",)}, {"reducer:1": ("tcp://reducer",)})
 
 
 def test_a_scan_from_arming_to_its_report(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
@@ -232,7 +232,7 @@ def test_parameters_are_those_that_the_nodes_describe_like_in_replay(
 ) -> None:
     controller.set_parameter("scale", b"1.5")
     theirs = IntParameter(name="till_x", default=9), FloatParameter(name="scale", default=0.5)
-    Node(made, controller, "reducer:1", ReducerHello("reducer", "tcp://reducer", theirs))
+    Node(made, controller, "reducer:1", ReducerHello("reducer", ("tcp://reducer",), theirs))
     controller.wait_until(lambda s: bool(s.reducers), SECONDS)
     worker(made, controller)
     status = controller.wait_until(lambda s: bool(s.workers), SECONDS)
@@ -252,7 +252,7 @@ def test_nodes_of_the_same_class_make_no_new_version(made: zmq.Context[Any], con
 @pytest.mark.parametrize(
     ("hello", "shown"),
     [
-        (ReducerHello("new", "tcp://r", (FloatParameter(name="till_x"),)), "float with the default 0.0"),
+        (ReducerHello("new", ("tcp://r",), (FloatParameter(name="till_x"),)), "float with the default 0.0"),
         (WorkerHello("new", (), False, (IntParameter(name="till_x", default=3),)), "int with the default 3"),
     ],
 )

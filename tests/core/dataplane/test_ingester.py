@@ -33,6 +33,7 @@ from dranspose.dataplane.messages import (
     WorkerHello,
     encode,
 )
+from dranspose.dataplane.sockets import nearest
 from dranspose.dataplane.wire import Share, decode_shares
 from dranspose.event import StreamData
 from dranspose.middlewares import stream1
@@ -139,7 +140,7 @@ class Stage:
         return self.controller.hear(Ready).error
 
     def worker(self, name: str, window: int = 100) -> Worker:
-        worker = Worker(self._context, self.hello.url, name)
+        worker = Worker(self._context, nearest(self.hello.urls), name)
         self._stack.callback(worker.close)
         worker.say(WorkerHello(name, ("generic",), False))
         self.controller.say(Window(name, window))
@@ -195,7 +196,7 @@ def stack() -> Iterator[ExitStack]:
 
 def test_it_says_hello(stack: ExitStack) -> None:
     stage = Stage(stack, FakeSource(EIGER), FakeSource(PCAP))
-    assert stage.hello == IngesterHello("area/det/1", stage.ingester.url, (EIGER, PCAP))
+    assert stage.hello == IngesterHello("area/det/1", stage.ingester.urls, (EIGER, PCAP))
 
 
 def test_frames_go_to_workers(stack: ExitStack) -> None:

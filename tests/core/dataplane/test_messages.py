@@ -41,8 +41,8 @@ SCAN = bytes(range(16))
     "message",
     [
         Ping(),
-        IngesterHello("ingester", "tcp://127.0.0.1:1", ("xrd", "pcap")),
-        Peers({"ingester:1": "tcp://a"}, {}),
+        IngesterHello("ingester", ("tcp://127.0.0.1:1",), ("xrd", "pcap")),
+        Peers({"ingester:1": ("tcp://a",)}, {}),
         WorkerHello(
             "worker",
             ("generic",),

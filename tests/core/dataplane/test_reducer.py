@@ -26,6 +26,7 @@ from dranspose.dataplane.messages import (
     WorkerHello,
 )
 from dranspose.dataplane.reducer import Reducer, ReducerCounts
+from dranspose.dataplane.sockets import nearest
 from dranspose.dataplane.wire import Part, PickledResult, Results, encode_results
 from dranspose.event import ResultData
 from dranspose.parameters import parameters_hash
@@ -53,7 +54,7 @@ class Scene:
         return self.controller.hear(Ready, scan)
 
     def begin(self) -> None:
-        url = self.controller.hear(ReducerHello, NO_SCAN).url
+        url = nearest(self.controller.hear(ReducerHello, NO_SCAN).urls)
         self.controller.say(Welcome(), NO_SCAN)
         self.a, self.b = (Dealer(self.context, url, worker) for worker in (A, B))
         for worker, name in ((self.a, "worker-a"), (self.b, "worker-b")):

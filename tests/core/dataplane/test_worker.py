@@ -59,7 +59,9 @@ class Scene:
         """Welcome the worker, and have it meet the others."""
         hello = self.controller.hear(WorkerHello, NO_SCAN)
         self.controller.say(Welcome(), NO_SCAN)
-        self.controller.say(Peers({"x:1": self.x.url, "y:1": self.y.url}, {"reducer:1": self.reducer.url}), NO_SCAN)
+        self.controller.say(
+            Peers({"x:1": (self.x.url,), "y:1": (self.y.url,)}, {"reducer:1": (self.reducer.url,)}), NO_SCAN
+        )
         for peer in (self.x, self.y, self.reducer):
             assert peer.hear(WorkerHello, NO_SCAN) == hello
         return hello
@@ -411,12 +413,12 @@ def test_it_follows_peers_that_come_and_go(scene: Scene) -> None:
     with Running(scene.worker(Echo)):
         scene.begin()
         monitor = scene.x.socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
-        scene.controller.say(Peers({"y:1": scene.y.url, "bad:1": "tcp://*:x"}, {}), NO_SCAN)
+        scene.controller.say(Peers({"y:1": (scene.y.url,), "bad:1": ("tcp://*:x",)}, {}), NO_SCAN)
         assert monitor.poll(PATIENCE)
         assert recv_monitor_message(monitor)["event"] == zmq.EVENT_DISCONNECTED
         monitor.close()
         scene.x.socket.disable_monitor()
-        peers = Peers({"y:1": scene.y.url, "x:2": scene.new_x.url}, {"reducer:2": scene.new_reducer.url})
+        peers = Peers({"y:1": (scene.y.url,), "x:2": (scene.new_x.url,)}, {"reducer:2": (scene.new_reducer.url,)})
         scene.controller.say(peers, NO_SCAN)
         for peer in (scene.new_x, scene.new_reducer):
             peer.hear(WorkerHello, NO_SCAN)
@@ -459,7 +461,7 @@ def test_a_connection_to_a_node_that_is_gone_may_break(scene: Scene, monkeypatch
     with Running(scene.worker(Echo)):
         scene.begin()
         scene.y.restart()
-        scene.controller.say(Peers({"x:1": scene.x.url}, {"reducer:1": scene.reducer.url}), NO_SCAN)
+        scene.controller.say(Peers({"x:1": (scene.x.url,)}, {"reducer:1": (scene.reducer.url,)}), NO_SCAN)
         assert scene.arm() == Ready()  # so that it has heard of that
         monkeypatch.setattr(worker_module, "OUT_OF_TOUCH", -1.0)
         scene.controller.hear_statistics(lambda statistics: True)
