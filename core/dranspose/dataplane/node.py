@@ -13,6 +13,7 @@ from typing import Any
 
 import zmq
 
+from dranspose.dataplane.memory import reuse_freed_memory
 from dranspose.dataplane.messages import (
     NO_SCAN,
     Arm,
@@ -82,6 +83,7 @@ class Node(ABC):
         self.state = State(Phase.OUT_OF_TOUCH)
         self._controller_url = controller_url
         self._on_change = on_change
+        reuse_freed_memory()
         self._zmq: zmq.Context[Any] = zmq.Context()
         self._controller = connected(self._zmq, controller_url, self.identity)
         self._wakeup = Wakeup()
