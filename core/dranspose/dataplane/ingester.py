@@ -43,6 +43,7 @@ logger = logging.getLogger(__name__)
 KEEP_BYTES = 2 * 10**9
 READ_AT_ONCE = 1000  # packets
 READ_WHEN_FULL = 16
+READ_AT_THE_END = 100  # times that the sources are read before a scan that is stopped goes without what has not come
 
 
 @dataclass(slots=True)
@@ -210,10 +211,11 @@ class Ingester(Node):
             case UseParameters(version, event) if scan.recording:
                 scan.recording.use_parameters(event, self._versions[version])
             case EndAt(event):
+                self._read_what_has_come(scan, event)
                 if scan.recording:
                     scan.recording.end_at(event)
                 for stream, matcher in scan.matchers.items():
-                    self._take(scan, stream, matcher.stop())
+                    self._take(scan, stream, matcher.stop(event))
             case Poison(event):
                 self._capture(scan, event)
             case Fence(worker):
@@ -250,6 +252,14 @@ class Ingester(Node):
         for key in polled.keys() - self._polled.keys():
             self._poller.register(key, zmq.POLLIN)
         self._polled = polled
+
+    def _read_what_has_come(self, scan: _Scan, cut: int) -> None:
+        """Read the frames of events before the cut that wait in the sources: they are not missing."""
+        for _ in range(READ_AT_THE_END):
+            readable = [ready for ready, _ in self._poller.poll(0) if ready in self._polled]
+            if not readable or not any(matcher.awaits(cut) for matcher in scan.matchers.values()):
+                return
+            self._take_in(readable)
 
     def _is_full(self, scan: _Scan) -> bool:
         return scan.forwarding.kept_bytes >= self._keep_bytes or self._is_held_full(scan)

@@ -97,7 +97,7 @@ class Hold:
 
 @dataclass(frozen=True, slots=True)
 class UseParameters:
-    """To all: from this event on parameters have this version. To ingesters: go on."""
+    """To ingesters: from this event on forward with this version of the parameters; and go on."""
 
     version: int
     from_event: int

@@ -146,9 +146,20 @@ class FrameMatcher:
             return self._take_start(packet)
         return self._take_end(packet)
 
-    def stop(self) -> Matched:
-        """Return what is known if no packet comes any more: all that has not come is missing."""
-        return NOTHING if self.phase is Phase.OVER else self._close(self._end)
+    def awaits(self, cut: int) -> bool:
+        """Tell whether a frame of an event before this one may still come."""
+        wanted = self._map.frames_before(self._stream, cut)
+        return self.phase is not Phase.OVER and not self._window.has_all_below(wanted)
+
+    def stop(self, cut: int | None = None) -> Matched:
+        """Return what is known if no packet comes any more: all that has not come is missing.
+
+        Frames of events from `cut` on are not missing, as nobody wants them, but the end packet is.
+        """
+        if self.phase is Phase.OVER:
+            return NOTHING
+        wanted = self._total if cut is None else self._map.frames_before(self._stream, cut)
+        return self._close(self._end, range(wanted, max(wanted, self._total - 1)))
 
     def _is_between_series(self, packet: Packet) -> bool:
         if not self._several_series or self._numbers is None:
@@ -249,12 +260,15 @@ class FrameMatcher:
             return newest - self._reorder
         return max(min(self._newest) - self._reorder, newest - MAX_AHEAD)
 
-    def _close(self, end: Packet | None) -> Matched:
-        """End the series, with its end packet or without one: what has not come is missing."""
+    def _close(self, end: Packet | None, unwanted: range = range(0)) -> Matched:
+        """End the series, with its end packet or without one: what has not come and is wanted is missing."""
         if end is not None and self._window.next < self._total - 1:
             ended = self._window.next - 1, self._total - 2
             logger.warning("stream %r: the series ended after image %d of %d", self._stream, *ended)
-        missing = self._give_up(self._window.rest(self._total - (end is not None)))
+        rest = self._window.rest(self._total - (end is not None))
+        before = (range(run.start, min(run.stop, unwanted.start)) for run in rest)
+        after = (range(max(run.start, unwanted.stop), run.stop) for run in rest)
+        missing = self._give_up([run for run in (*before, *after) if run])
         self._counts["before_start"] += len(self._early)
         self._early.clear()
         self._end = self._numbers = None

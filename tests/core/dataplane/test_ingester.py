@@ -110,7 +110,7 @@ class FakeSource:
         self.sockets, self._outlet = [], None
 
     def read(self, readable: Any, limit: int) -> list[Packet | Skipped]:
-        read = [self.packets[int(readable.recv())]]
+        read: list[Packet | Skipped] = []
         while len(read) < limit and readable.poll(0):
             read.append(self.packets[int(readable.recv())])
         return read
@@ -315,6 +315,34 @@ def test_what_has_not_come_at_the_end_is_missing(stack: ExitStack) -> None:
     stage.say(Hold(1), EndAt(4))
     assert stage.controller.hear(Held).hold == 1
     assert stage.controller.hear(Missing) == Missing(EIGER, ((2, 3), (7, 7)))
+
+
+def test_what_has_come_at_the_end_and_was_not_read_is_not_missing(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    may_go_on, waits = threading.Event(), threading.Event()
+
+    def wait() -> None:
+        if not may_go_on.is_set():
+            waits.set()
+            may_go_on.wait()
+
+    may_go_on.set()
+    stage = Stage(stack, source, on_change=wait)
+    stack.callback(may_go_on.set)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Bind(0, 5, "ann"), Broadcast(0, ("ann",)))
+    source.send(packet(0))
+    assert ann.gets(1) == [share(0)]
+    may_go_on.clear()
+    assert waits.wait(20)
+    source.send(packet(1), packet(2))
+    stage.say(EndAt(3))
+    may_go_on.set()
+    assert stage.controller.hear(Missing) == Missing(EIGER, ((7, 7),))
+    assert ann.gets(2) == [share(1), share(2)]
+    told = stage.controller.hear_statistics(lambda statistics: statistics.counts.missing == 1)
+    assert told.streams == {"eiger": MatchCounts(delivered=3, missing=1)}
 
 
 def test_a_hold_holds(stack: ExitStack) -> None:

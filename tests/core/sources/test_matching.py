@@ -58,8 +58,8 @@ class Scan:
             self.frames += matched.frames
             self.missing += matched.missing
 
-    def stop(self) -> None:
-        matched = self.matcher.stop()
+    def stop(self, cut: int | None = None) -> None:
+        matched = self.matcher.stop(cut)
         self.frames += matched.frames
         self.missing += matched.missing
 
@@ -245,6 +245,18 @@ class TestOtherSeries:
         assert scan.missing == [(4, 6)]
         assert scan.matcher.counts == MatchCounts(delivered=4, missing=3)
         assert scan.matcher.phase is Phase.OVER
+
+    @pytest.mark.parametrize(
+        ("cut", "missing"),
+        [(0, [(6, 6)]), (3, [(6, 6)]), (4, [(6, 6)]), (5, [(4, 4), (6, 6)]), (6, [(4, 5), (6, 6)]), (7, [(4, 6)])],
+    )
+    def test_what_is_left_out_is_not_missing(self, cut: int, missing: list[tuple[int, int]]) -> None:
+        scan = Scan(FrameMatcher(uniform(5), EIGER), series(5)[:4])
+        assert [scan.matcher.awaits(event) for event in range(8)] == [False] * 5 + [True] * 3
+        scan.stop(cut)
+        assert scan.missing == missing
+        assert scan.matcher.counts == MatchCounts(delivered=4, missing=sum(last - first + 1 for first, last in missing))
+        assert not scan.matcher.awaits(7)
 
     def test_without_start_packet_everything_is_missing_when_stopped(self) -> None:
         packets = series(5)
