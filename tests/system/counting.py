@@ -63,6 +63,23 @@ class SummingWorker(CountingWorker):
         return (self.name, self.mine) if self.mine else None
 
 
+class TickingWorker(CountingWorker):
+    """Writes down that there was a tick; it should come once in a scan, but the first worker to get it is killed."""
+
+    @staticmethod
+    def get_tick_interval():
+        return 1e6
+
+    def process_event(self, event, parameters, tick):
+        if tick and not Path("killed").exists():
+            Path("killed").touch()
+            os.kill(os.getpid(), signal.SIGKILL)
+        if tick:
+            with Path("ticks").open("a") as ticks:
+                ticks.write(f"{self.name}\n")
+        return super().process_event(event, parameters)
+
+
 class CountingReducer:
     """Writes ``results.json`` at the end: how often each event came, what images it had, and who did how many."""
 

@@ -233,6 +233,17 @@ def test_parameters_change_at_one_event(counting: Callable[..., Ensemble], tmp_p
     assert len(changes) == 1
 
 
+def test_one_worker_gets_a_tick_though_the_first_to_get_it_is_killed(
+    counting: Callable[..., Ensemble], tmp_path: Path
+) -> None:
+    ensemble = counting(workers=3, worker="TickingWorker")
+    ensemble.start_detector(DETECTOR, URL)
+    status = ensemble.run_scan(uniform())
+    assert_each_event_once(tmp_path, status)
+    assert len(status.report.lost_workers) == 1
+    assert len((tmp_path / "ticks").read_text().split()) == 1
+
+
 def test_one_virtual_worker_holds_every_event(counting: Callable[..., Ensemble], tmp_path: Path) -> None:
     ensemble = counting(workers=2)
     ensemble.start_detector(DETECTOR, URL)

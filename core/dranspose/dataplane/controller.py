@@ -10,7 +10,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
 
@@ -30,6 +30,7 @@ from dranspose.dataplane.messages import (
     Ping,
     Ready,
     ReducerHello,
+    TickInterval,
     Welcome,
     WorkerHello,
     decode,
@@ -144,9 +145,11 @@ class _Scan:
     version: int
     members: set[str]  # identities of the nodes that were told to arm
     waiting: set[str]  # of these, those that have not answered
+    tick_keeper: str  # the ingester that marks events as ticks
     ready_workers: int = 0
     started: bool = False
     failed: str = ""
+    tick_intervals: dict[str, float] = field(default_factory=dict)  # that workers ask for, in seconds
 
 
 class Controller:
@@ -296,6 +299,9 @@ class Controller:
                 logger.debug("%s sent a %s of another scan", sender, type(message).__name__)
             case Ready(error):
                 self._node_is_ready(sender, error)
+            case TickInterval(seconds):
+                self._scan.tick_intervals[sender] = seconds
+                self._tell_tick_interval(self._scan)
             case Failure():
                 self._failures.append(message)
                 logger.error("%s: %s\n%s", sender, message.text, message.traceback)
@@ -363,6 +369,8 @@ class Controller:
         scan.members.discard(identity)
         match hello:
             case WorkerHello():
+                scan.tick_intervals.pop(identity, None)
+                self._tell_tick_interval(scan)
                 self._handle(stimuli.WorkerLost(identity))
             case IngesterHello():
                 self._handle(stimuli.IngesterLost(identity))
@@ -395,6 +403,10 @@ class Controller:
         reducers = [identity for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)]
         if not reducers:
             raise Refused("there is no reducer")
+
+        def frames(identity: str) -> int:
+            return max(trigger_map.frames_before(stream, trigger_map.total_events) for stream in ingesters[identity])
+
         scan = _Scan(
             id=secrets.token_bytes(ID_BYTES),
             trigger_map=trigger_map,
@@ -402,6 +414,7 @@ class Controller:
             version=self._version,
             members=set(),
             waiting=set(),
+            tick_keeper=max(ingesters, key=frames),
         )
         self._scan, self._last_scan, self._last_failed, self._report = scan, scan.id, "", None
         for identity in (*ingesters, *workers, *reducers):
@@ -412,6 +425,10 @@ class Controller:
         scan.members.add(identity)
         scan.waiting.add(identity)
         self._send(identity, Arm(scan.trigger_map.to_message(), scan.version), scan.id)
+
+    def _tell_tick_interval(self, scan: _Scan) -> None:
+        if scan.tick_intervals:
+            self._send(scan.tick_keeper, TickInterval(min(scan.tick_intervals.values())), scan.id)
 
     def _node_is_ready(self, identity: str, error: str) -> None:
         scan = self._scan

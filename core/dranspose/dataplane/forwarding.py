@@ -196,6 +196,10 @@ class Forwarding:
                 for version, of_version in self._by_version(shares):
                     yield lane.worker, lane.stream, version, of_version
 
+    def is_released(self, event: int) -> bool:
+        """Tell whether an event was released."""
+        return event in self._released
+
     def frames(self, event: int) -> dict[StreamName, StreamData]:
         """Return the frames of an event that are kept."""
         found = {stream: kept[event].data for stream, kept in self._kept.items() if event in kept}

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
@@ -13,6 +13,7 @@ from pathlib import Path
 import zmq
 
 from dranspose.dataplane.forwarding import Forwarding
+from dranspose.dataplane.marking import Marking
 from dranspose.dataplane.messages import (
     Arm,
     Done,
@@ -20,6 +21,7 @@ from dranspose.dataplane.messages import (
     Message,
     MessageError,
     Parameters,
+    TickInterval,
     WorkerHello,
     decode,
 )
@@ -53,6 +55,7 @@ class _Scan:
     matchers: dict[StreamName, FrameMatcher]
     sources: list[Source]
     recording: Recording | None
+    marking: Marking = field(default_factory=Marking)
 
 
 class Ingester(Node):
@@ -200,6 +203,8 @@ class Ingester(Node):
         if isinstance(message, Parameters):
             self._values = {**self._values, **{name: data for name, (_, data) in message.changed.items()}}
             self._versions[message.version] = self._values
+        elif self._scan is not None and isinstance(message, TickInterval):
+            self._scan.marking.interval = message.seconds
         elif self._scan is not None:
             self._carry_out(self._scan, message)
 
@@ -220,6 +225,7 @@ class Ingester(Node):
                 self._capture(scan, event)
             case Fence(worker):
                 self._workers.pop(worker, None)
+                scan.marking.lose(worker, scan.forwarding.is_released)
 
     def _capture(self, scan: _Scan, event: int) -> None:
         frames = scan.forwarding.frames(event)
@@ -324,7 +330,8 @@ class Ingester(Node):
         if scan is None:
             return
         for worker, stream, version, shares in scan.forwarding.due():
-            parts = encode_shares(Shares(scan.id, stream, version, shares))
+            ticks = scan.marking.marks(worker, shares)
+            parts = encode_shares(Shares(scan.id, stream, version, shares, ticks))
             try:
                 self._router.send_multipart([worker.encode(), *parts], zmq.DONTWAIT, copy=False)
             except zmq.ZMQError as error:

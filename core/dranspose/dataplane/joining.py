@@ -19,6 +19,7 @@ class Part(NamedTuple):
     attempt: int
     version: int
     solo: bool
+    tick: bool
     event: EventData | None
 
 
@@ -32,25 +33,32 @@ class Joiner:
     def __init__(self) -> None:
         self._incomplete: dict[tuple[int, int], dict[StreamName, StreamData | None]] = {}
         self._held: list[Part] = []
+        self._ticks: set[tuple[int, int]] = set()  # of the incomplete ones
 
     def add(self, message: Shares) -> list[Part]:
         """Take in shares of one stream; return the parts that can be processed now."""
         incomplete, whole = self._incomplete, self._held
-        stream, version = StreamName(message.stream), message.version
+        stream, version, ticks = StreamName(message.stream), message.version, frozenset(message.ticks)
         for number, attempt, streams, solo, data in message.shares:
+            tick = number in ticks
             if streams == 1:
                 found = {} if data is None else {stream: data}
             else:
                 joined = incomplete.setdefault((number, attempt), {})
                 joined[stream] = data
+                if tick:
+                    self._ticks.add((number, attempt))
                 if len(joined) < streams:
                     continue
                 del incomplete[number, attempt]
+                tick = (number, attempt) in self._ticks
+                if tick:
+                    self._ticks.remove((number, attempt))
                 found = {name: data for name, data in joined.items() if data is not None}
                 if (number, attempt) == FIRST:
-                    whole.insert(0, Part(number, attempt, version, solo, _event(number, found)))
+                    whole.insert(0, Part(number, attempt, version, solo, tick, _event(number, found)))
                     continue
-            whole.append(Part(number, attempt, version, solo, _event(number, found)))
+            whole.append(Part(number, attempt, version, solo, tick, _event(number, found)))
         if FIRST in incomplete:
             return []
         self._held = []

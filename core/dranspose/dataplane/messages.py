@@ -108,6 +108,13 @@ class Disarm:
 
 
 @dataclass(frozen=True, slots=True)
+class TickInterval:
+    """From a worker: its class wants ticks so many seconds apart. To an ingester: mark events as ticks so often."""
+
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
 class Done:
     """From a worker to the ingesters: it is done with these events: (first, last, attempt) of each range."""
 
@@ -131,7 +138,8 @@ Message = Any
 _CLASSES = {
     message.__name__: message
     for message in (
-        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Arm, Ready, Disarm, Done, Failure,
+        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Arm, Ready, Disarm, TickInterval,
+        Done, Failure,
         statistics.IngesterStatistics, statistics.WorkerStatistics, statistics.ReducerStatistics,
         instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Proceed,
         instructions.Poison,

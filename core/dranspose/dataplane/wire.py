@@ -44,12 +44,16 @@ class Share(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Shares:
-    """Frames of one stream for one worker, in events that all have the same version of the parameters."""
+    """Frames of one stream for one worker, in events that all have the same version of the parameters.
+
+    ``ticks``: those of the events that are ticks.
+    """
 
     scan: bytes
     stream: str
     version: int
     shares: list[Share]
+    ticks: tuple[int, ...] = ()
 
 
 class PickledResult(NamedTuple):
@@ -78,17 +82,17 @@ def encode_shares(message: Shares) -> list[Part]:
             packer.add((event, attempt, streams, solo, LOST), ())
         else:
             packer.add((event, attempt, streams, solo, types.setdefault(data.typ, len(types))), data.frames)
-    return packer.parts([message.scan, message.stream, message.version, list(types)])
+    return packer.parts([message.scan, message.stream, message.version, list(types), message.ticks])
 
 
 def decode_shares(parts: Sequence[Frame]) -> Shares:
     """Return the message that the parts are; raises WireError."""
-    (scan, stream, version, types), items = _unpacked(parts, head=4, own=5)
+    (scan, stream, version, types, ticks), items = _unpacked(parts, head=5, own=5)
     shares = [
         Share(event, attempt, streams, bool(solo), None if typ == LOST else StreamData(types[typ], pieces))
         for (event, attempt, streams, solo, typ), pieces in items
     ]
-    return Shares(scan, stream, version, shares)
+    return Shares(scan, stream, version, shares, tuple(ticks))
 
 
 def encode_results(message: Results) -> list[Part]:

@@ -15,18 +15,16 @@ from dranspose import analysis
 from dranspose.analysis import UserCodeError
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
-from dranspose.dataplane.messages import Done, Message, Peers, WorkerHello, encode
+from dranspose.dataplane.messages import Done, Message, Peers, TickInterval, WorkerHello, encode
 from dranspose.dataplane.node import OUT_OF_TOUCH
 from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken, nearest
 from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
-from dranspose.event import EventData
 from dranspose.intervals import ranges_of
 from dranspose.parameters import ParameterVersion
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
 from dranspose.scheduling.instructions import FinishWorkers, Proceed
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
-from dranspose.tick import TickClock
 
 logger = logging.getLogger(__name__)
 
@@ -87,9 +85,10 @@ class Worker(AnalysisNode):
         self._reducers: dict[str, zmq.Socket[bytes]] = {}
         self._broken: dict[zmq.Socket[bytes], float] = {}  # connections to them, and since when they are
         self._instance: analysis.Worker | None = None
-        self._clock = TickClock()
+        self._tick_interval: float | None = None
+        self._calls, self._seconds = 0, 0.0  # in the user's code
+        self._measured = 0.0  # seconds, of these
         self._seconds_per_call = 0.0
-        self._processing = 0.0  # seconds in the user's code since the last statistics
         self._version = 0  # of the parameters, the latest one in use
         self._end()
         self._join(self._hello)
@@ -99,8 +98,9 @@ class Worker(AnalysisNode):
             WorkerName(self.name), self._software, self._uuid, UUID(bytes=scan), self._build, tags=self._tags
         )
         self._instance = analysis.Worker(self._user_class, parameters.values, self._context, state)
-        self._clock = TickClock()
         self._version = min(self._versions)
+        self._tick_interval = None
+        self._ask_for_ticks(self._instance.tick_interval(parameters.values), scan)
         self.counts = WorkerCounts()
         self._seconds_per_call = 0.0
 
@@ -111,7 +111,7 @@ class Worker(AnalysisNode):
         self._solo_is_done = False
         self._results: list[PickledResult] = []
         self._outcomes: defaultdict[int, _Outcomes] = defaultdict(_Outcomes)
-        self._calls, self._seconds = 0, 0.0
+        self._reported = self._calls, self._seconds
 
     def _close_instance(self) -> None:
         if self._instance is not None:
@@ -120,7 +120,8 @@ class Worker(AnalysisNode):
     def _measure(self, now: float) -> WorkerStatistics:
         counts = replace(self.counts)
         rate, received, sent = self._meter.rates(now, counts.processed, counts.received_bytes, counts.sent_bytes)
-        time_shares, self._processing = self._stopwatch.shares(self._processing), 0.0
+        time_shares = self._stopwatch.shares(self._seconds - self._measured)
+        self._measured = self._seconds
         lag, seconds = len(self._queue), self._seconds_per_call
         return WorkerStatistics(self._latest_scan, counts, time_shares, lag, rate, received, sent, seconds)
 
@@ -172,15 +173,17 @@ class Worker(AnalysisNode):
 
     def _process(self, instance: analysis.Worker, part: Part) -> float:
         """Call the user's class, if there is something for it, and return the time after it."""
-        number, attempt, version, _, event = part
+        number, attempt, version, _, tick, event = part
         outcomes, counts = self._outcomes[attempt], self.counts
+        if version > self._version:
+            self._adopt(instance, version)
         began = time.monotonic()
         if event is None:
             outcomes.none.append(number)
             counts.lost += 1
             return began
         try:
-            pickles = self._call(instance, event, version)
+            pickles = instance.process_event(event, self._versions[version].values, tick=tick)
         except UserCodeError as error:
             outcomes.failed.append(number)
             counts.failed += 1
@@ -198,12 +201,19 @@ class Worker(AnalysisNode):
         self._seconds += ended - began
         return ended
 
-    def _call(self, instance: analysis.Worker, event: EventData, version: int) -> analysis.Pickles | None:
-        self._version = max(version, self._version)
-        values = self._versions[version].values
-        interval = instance.tick_interval(values)
-        tick = interval is not None and self._clock.ticks(time.monotonic(), interval)
-        return instance.process_event(event, values, tick=tick)
+    def _adopt(self, instance: analysis.Worker, version: int) -> None:
+        """Take note that the parameters have a new version."""
+        self._version = version
+        try:
+            self._ask_for_ticks(instance.tick_interval(self._versions[version].values), self._scan_id)
+        except UserCodeError as error:
+            self._tell_failure(error)
+
+    def _ask_for_ticks(self, interval: float | None, scan: bytes) -> None:
+        """Tell the controller how often the class wants ticks, if it does and that has changed."""
+        if interval is not None and interval != self._tick_interval:
+            self._tick_interval = interval
+            self._send(TickInterval(interval), scan)
 
     def _hand_on(self) -> None:
         if self._results:
@@ -217,10 +227,10 @@ class Worker(AnalysisNode):
         self._hand_on()  # what is told of is on its way
         if not self._outcomes:
             return
-        if self._calls:
-            self._seconds_per_call = self._seconds / self._calls
-            self._processing += self._seconds
-            self._calls, self._seconds = 0, 0.0
+        calls, seconds = self._reported
+        if self._calls > calls:
+            self._seconds_per_call = (self._seconds - seconds) / (self._calls - calls)
+            self._reported = self._calls, self._seconds
         done: list[tuple[int, int, int]] = []
         for attempt, outcomes in self._outcomes.items():
             for outcome, events in outcomes.items():

@@ -29,6 +29,7 @@ from dranspose.dataplane.messages import (
     IngesterHello,
     Ping,
     Ready,
+    TickInterval,
     Welcome,
     WorkerHello,
     encode,
@@ -240,6 +241,27 @@ def test_sources_without_zmq_are_read_too(stack: ExitStack, tmp_path: Path) -> N
         points = [share.data for share in shares["pcap"][1:-1] if share.data]
         assert [parse_record(point).point_nb for point in points] == list(range(IMAGES))
         stage.say(Disarm())
+
+
+def test_events_are_marked_as_ticks_as_often_as_the_controller_says(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(TickInterval(1e6), Bind(0, 5, "ann"))
+    stage.settle()
+    source.send(packet(0))  # goes to nobody
+    for event, ticks in ((1, (1,)), (2, ())):
+        source.send(packet(event))
+        message = decode_shares(ann.receive())
+        assert ([share.event for share in message.shares], message.ticks) == ([event], ticks)
+    stage.say(Fence("ann"))
+    bob = stage.worker("bob")
+    stage.say(Bind(0, 5, "bob", 1))
+    messages = [decode_shares(bob.receive())]
+    while messages[-1].shares[-1].event < 2:
+        messages.append(decode_shares(bob.receive()))
+    assert [len(message.ticks) for message in messages] == [1] + [0] * (len(messages) - 1)
 
 
 def test_large_frames_arrive_whole(stack: ExitStack) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 from hypothesis import given
 from hypothesis import strategies as st
@@ -39,6 +40,18 @@ def test_an_event_is_whole_with_its_last_stream() -> None:
     assert joiner.add(shares("y", share(6, 3), share(5, 3))) == []
     first, second = joiner.add(shares("z", share(6, 3), share(5, 3)))
     assert [(part.number, streams_of(part)) for part in (first, second)] == [(6, ["x", "y", "z"]), (5, ["x", "y", "z"])]
+
+
+def test_an_event_is_a_tick_whichever_stream_says_so() -> None:
+    joiner = Joiner()
+    assert [part.tick for part in joiner.add(replace(shares("x", share(1), share(2)), ticks=(2,)))] == [False, True]
+    assert joiner.add(replace(shares("x", share(5, 2), share(6, 2)), ticks=(5,))) == []
+    assert [(part.number, part.tick) for part in joiner.add(shares("y", share(5, 2), share(6, 2)))] == [
+        (5, True),
+        (6, False),
+    ]
+    assert joiner.add(shares("y", share(5, 2, attempt=3))) == []
+    assert [part.tick for part in joiner.add(shares("x", share(5, 2, attempt=3)))] == [False]
 
 
 def test_attempts_of_an_event_are_apart() -> None:

@@ -28,6 +28,7 @@ from dranspose.dataplane.messages import (
     Peers,
     Ping,
     Ready,
+    TickInterval,
     Welcome,
     WorkerHello,
 )
@@ -99,8 +100,8 @@ def _one_report_for_one_message(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(analysis_node, "LOOK_INTERVAL", PATIENCE / 1000)
 
 
-def frames(stream: str, *shares: Share, version: int = 0, scan: bytes = SCAN) -> list[Any]:
-    return encode_shares(Shares(scan, stream, version, list(shares)))
+def frames(stream: str, *shares: Share, version: int = 0, scan: bytes = SCAN, ticks: tuple[int, ...] = ()) -> list[Any]:
+    return encode_shares(Shares(scan, stream, version, list(shares), ticks))
 
 
 def share(event: int, streams: int = 1, *, attempt: int = 0, solo: bool = False, lost: bool = False) -> Share:
@@ -249,18 +250,34 @@ def test_a_version_is_what_changed_on_top_of_the_one_before(scene: Scene) -> Non
             assert payloads(scene.results()) == [shown]
 
 
-def test_only_one_event_is_marked_in_an_interval(scene: Scene) -> None:
+def test_it_asks_for_ticks_and_tells_its_class_which_events_are(scene: Scene) -> None:
     class Ticking:
-        def get_tick_interval(self) -> float:
-            return 1e6
+        def get_tick_interval(self, parameters: Mapping[str, WorkParameter]) -> float:
+            return 5 / float(parameters["factor"].value or 0)
 
         def process_event(self, event: EventData, parameters: object, tick: bool) -> bool:
             return tick
 
     with Running(scene.worker(Ticking)):
-        scene.begin()
-        scene.x.send(frames("x", share(1), share(2), share(3)))
-        assert payloads(scene.results()) == [True, False, False]
+        scene.meet()
+        scene.controller.say(Parameters(0, {"factor": ("int", b"10")}), NO_SCAN)
+        scene.controller.say(Parameters(1, {"other": ("int", b"1")}), NO_SCAN)
+        scene.controller.say(Parameters(2, {"factor": ("int", b"50")}), NO_SCAN)
+        scene.controller.say(Parameters(3, {"factor": ("int", b"0")}), NO_SCAN)
+        scene.controller.say(Arm({}, 0))
+        assert scene.controller.hear(TickInterval) == TickInterval(0.5)
+        assert scene.controller.hear(Ready) == Ready()
+        scene.x.send(frames("x", share(1), share(2), share(3), ticks=(1, 3)))
+        assert payloads(scene.results()) == [True, False, True]
+        assert scene.finished()[0] == ((1, 3),)
+        scene.x.send(frames("x", share(4), version=1))
+        assert scene.finished()[0] == ((4, 4),)
+        scene.x.send(frames("x", share(5), version=2))
+        assert scene.controller.hear(TickInterval) == TickInterval(0.1)
+        assert scene.finished()[0] == ((5, 5),)
+        scene.x.send(frames("x", share(6), version=3))
+        assert "get_tick_interval" in scene.controller.hear(Failure).text
+        assert scene.finished() == (((6, 6),), Outcome.RESULT, 0)
 
 
 def test_events_wait_for_the_parameters_they_are_stamped_with(scene: Scene) -> None:

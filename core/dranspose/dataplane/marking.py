@@ -1,0 +1,42 @@
+"""Marking: which events are ticks, one in each interval over all workers together."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+
+from dranspose.dataplane.wire import Share
+from dranspose.tick import TickClock
+
+
+class Marking:
+    """The ticks of one scan, kept by one of its ingesters.
+
+    A mark goes with an event, so no worker can hold one back that has nothing to do, or is busy. If it is lost with its
+    worker, the next event gets it.
+
+    Attributes:
+        interval: seconds between two ticks; none are marked while it is None.
+    """
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        self.interval: float | None = None
+        self._clock = clock
+        self._tick_clock = TickClock()
+        self._latest: tuple[int, str] | None = None  # the latest tick, and the worker that was given it
+
+    def marks(self, worker: str, shares: Sequence[Share]) -> tuple[int, ...]:
+        """Return which of the events that a worker is given now are ticks."""
+        if self.interval is None:
+            return ()
+        with_frames = (share.event for share in shares if share.data is not None)
+        first = next(with_frames, None)
+        if first is None or not self._tick_clock.ticks(self._clock(), self.interval):
+            return ()
+        self._latest = first, worker
+        return (first,) if self.interval > 0 else (first, *with_frames)
+
+    def lose(self, worker: str, is_complete: Callable[[int], bool]) -> None:
+        """Take note that a worker is lost."""
+        if self._latest is not None and self._latest[1] == worker and not is_complete(self._latest[0]):
+            self._tick_clock = TickClock()
