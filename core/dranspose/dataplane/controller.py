@@ -9,7 +9,7 @@ import threading
 import time
 from collections import deque
 from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Future
+from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from enum import Enum
 from typing import Any, TypeVar
@@ -63,6 +63,7 @@ logger = logging.getLogger(__name__)
 PING_INTERVAL = 0.2  # seconds
 STATUS_INTERVAL = 0.05  # seconds between snapshots, but that a new phase is told at once
 REMEMBERED_FAILURES = 100
+LOOK_FOR_END = 0.5  # seconds after which who waits for a command looks whether there is still a controller
 ID_BYTES = 16
 ABORTED = "aborted"
 """Why a scan failed that was wanted to."""
@@ -178,6 +179,7 @@ class Controller:
         self._wakeup = Wakeup()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._running = True
+        self._ended = False
         self._parameters = ParameterStore({}, given or {})
         self._version = 0
         self._versions = {0: _typed_data(self._parameters)}  # the latest, and those of the scan in hand before it
@@ -251,6 +253,9 @@ class Controller:
 
         self._commands.put(carry_out)
         self._wakeup.wake()
+        while not wait([future], LOOK_FOR_END).done:
+            if self._ended:
+                raise Refused("the controller has ended")
         return future.result()
 
     # the loop
@@ -275,7 +280,10 @@ class Controller:
                 if self._phase is not self._status.phase or time.monotonic() >= next_status:
                     next_status = time.monotonic() + STATUS_INTERVAL
                     self._publish()
+        except Exception:
+            logger.exception("the controller ends: this is a bug in dranspose")
         finally:
+            self._ended = True
             self._context.destroy(linger=0)
             self._wakeup.close()
 
@@ -299,7 +307,7 @@ class Controller:
                 logger.debug("%s sent a %s of another scan", sender, type(message).__name__)
             case Ready(error):
                 self._node_is_ready(sender, error)
-            case TickInterval(seconds):
+            case TickInterval(seconds) if sender in self._scan.members:
                 self._scan.tick_intervals[sender] = seconds
                 self._tell_tick_interval(self._scan)
             case Failure():
@@ -414,7 +422,7 @@ class Controller:
             version=self._version,
             members=set(),
             waiting=set(),
-            tick_keeper=max(ingesters, key=frames),
+            tick_keeper=max(ingesters, key=frames, default=""),
         )
         self._scan, self._last_scan, self._last_failed, self._report = scan, scan.id, "", None
         for identity in (*ingesters, *workers, *reducers):

@@ -325,6 +325,14 @@ def test_one_ingester_marks_ticks_as_often_as_any_worker_asks_for(
     assert not isinstance(rare.hear(TickInterval, Disarm)[1], TickInterval)
 
 
+def test_a_controller_that_has_ended_refuses_commands() -> None:
+    ended = Controller()
+    ended.stop()
+    ended.run()
+    with pytest.raises(Refused, match="has ended"):
+        ended.abort()
+
+
 def test_an_aborted_scan_is_over_at_once(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
     controller.arm(MAP)
     controller.abort()
