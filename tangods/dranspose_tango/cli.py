@@ -7,14 +7,27 @@ import logging
 import os
 from collections.abc import Callable, Sequence
 
-from dranspose_tango.commands import arm, demo, parameters, record, register, replay, send, simulate, status, stop, up
+from dranspose_tango.commands import (
+    arm,
+    demo,
+    keys,
+    parameters,
+    record,
+    register,
+    replay,
+    send,
+    simulate,
+    status,
+    stop,
+    up,
+)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, those of the process by default, and return its exit status."""
     parser = argparse.ArgumentParser(prog="dranspose", description="Map-reduce analysis of detector streams.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (replay, simulate, send, record, demo, up, register, status, parameters, arm, stop):
+    for command in (replay, simulate, send, record, demo, up, register, status, parameters, arm, stop, keys):
         command.add(commands)
     options = parser.parse_args(arguments)
     level = (os.environ.get("LOG_LEVEL") or "INFO").upper()

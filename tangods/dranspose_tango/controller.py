@@ -97,7 +97,7 @@ class DransposeController(NodeDevice):
         """Return the controller; raises zmq.ZMQError, ParameterError."""
         self._memory = ParameterMemory(Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name()))
         bind = f"tcp://{self.BindInterface}:{self.Port or '*'}"
-        return Controller(self._memory.values(), bind, on_change=self.wake)
+        return Controller(self._memory.values(), bind, on_change=self.wake, keys=self.keys())
 
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""

@@ -12,7 +12,7 @@ from dranspose.protocol import ParameterName
 FAMILY = "dranspose"
 
 PROPERTIES = (
-    *("Controller", "BindInterface", "Port", "UploadDirectories"),
+    *("Controller", "KeyFolder", "BindInterface", "Port", "UploadDirectories"),
     *("Source", "Streams", "Urls", "KeepBytes", "CapturePath"),
     *("AnalysisPath", "AnalysisClass", "Tags", "HttpInterface", "HttpPort"),
 )
@@ -152,6 +152,7 @@ class Ensemble:
         name: the Tango domain of its devices.
         folder: where the analysis is imported from and works in.
         parameters: values that the analysis is given when the ensemble starts.
+        keys: the folder with keys, without which nobody may connect to its devices' sockets; None for no keys.
     """
 
     name: str
@@ -161,6 +162,7 @@ class Ensemble:
     reducer: Reducer
     controller: Controller = Controller()
     parameters: Mapping[ParameterName, bytes]
+    keys: Path | None = None
 
     @property
     def controller_name(self) -> str:
@@ -170,11 +172,12 @@ class Ensemble:
     @property
     def devices(self) -> tuple[Device, ...]:
         """All devices, the controller first."""
-        member = {"Controller": (self.controller_name,)}
+        keys = _given(KeyFolder=self.keys)
+        member = {"Controller": (self.controller_name,), **keys}
         analyst = member | {"AnalysisPath": (str(self.folder),)}
         workers = [group for group in self.workers for _ in range(group.count)]
         return (
-            Device("DransposeController", self.name, self.controller_name, self.controller.properties),
+            Device("DransposeController", self.name, self.controller_name, {**keys, **self.controller.properties}),
             *(
                 self._device("Ingester", f"-{ingester.name}", member | dict(ingester.properties))
                 for ingester in self.ingesters

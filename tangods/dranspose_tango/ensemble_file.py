@@ -177,6 +177,7 @@ def _ensemble(table: _Table, home: Path) -> Ensemble:
     workers = tuple(_workers(part) for part in table.tables("worker"))
     reducer = _reducer(_Table(table.take("reducer"), ("reducer",)))
     parameters = dict(_parameters(table, home))
+    keys = table.text("keys", None)
     table.end()
     return Ensemble(
         name=name,
@@ -186,6 +187,7 @@ def _ensemble(table: _Table, home: Path) -> Ensemble:
         workers=workers,
         reducer=reducer,
         parameters=parameters,
+        keys=keys and (home / keys).resolve(),
     )
 
 

@@ -55,6 +55,7 @@ class DransposeIngester(ControlledDevice):
             keep_bytes=self.KeepBytes,
             capture=self.CapturePath,
             on_change=self.wake,
+            keys=self.keys(),
         )
 
     def troubles(self, statistics: IngesterStatistics) -> str:

@@ -10,15 +10,17 @@ import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any, NoReturn
 
 import numpy as np
 import tango
 from tango import DevState
-from tango.server import Device, attribute, command
+from tango.server import Device, attribute, command, device_property
 from tango.utils import PyTangoThread
 
 from dranspose.build_metadata import read_build_metadata
+from dranspose.dataplane.keys import Keys, read_keys
 from dranspose_tango.device_log import DeviceLog
 from dranspose_tango.node_thread import Node, NodeThread
 from dranspose_tango.text import latin
@@ -49,6 +51,12 @@ class NodeDevice(Device):
     The node runs in a thread of its own and calls `wake` when something has changed. Then the reporting thread, and no
     other, compares the values of all `reading` attributes with those of the round before, and pushes what differs.
     """
+
+    KeyFolder = device_property(
+        dtype=str,
+        default_value="",
+        doc="Folder with the keys of the ensemble (dranspose keys), without which nobody may connect; none: no keys.",
+    )
 
     def init_device(self) -> None:
         """Start the node; what is wrong with the properties shows in the state."""
@@ -98,6 +106,10 @@ class NodeDevice(Device):
         """Do what else is to be done in a round of the reporting thread."""
 
     # The node
+
+    def keys(self) -> Keys | None:
+        """Return the keys of the ensemble, if it has some; raises KeyFolderError."""
+        return read_keys(Path(self.KeyFolder)) if self.KeyFolder else None
 
     @property
     def node(self) -> Any:

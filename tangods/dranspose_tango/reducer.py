@@ -35,6 +35,7 @@ class DransposeReducer(AnalysisDevice):
             http_host=self.HttpInterface,
             http_port=self.HttpPort or None,
             on_change=self.wake,
+            keys=self.keys(),
         )
 
     def troubles(self, statistics: ReducerStatistics) -> str:

@@ -22,7 +22,7 @@ class DransposeWorker(AnalysisDevice):
     def make_node(self) -> Worker:
         """Return the worker; raises AnalysisError, UserCodeError, ParameterError."""
         endpoint = self.find_controller()
-        return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags, on_change=self.wake)
+        return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags, on_change=self.wake, keys=self.keys())
 
     def troubles(self, statistics: WorkerStatistics) -> str:
         """Return in words what went wrong in a scan, nothing if nothing did."""

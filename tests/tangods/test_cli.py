@@ -23,6 +23,7 @@ from tests.core.sources.live import STREAM, Scan
 from tests.core.stins_messages import message, write_capture
 
 from dranspose import raw_capture
+from dranspose.dataplane.keys import read_keys
 from dranspose.event import StreamData
 from dranspose.simulate.player import messages
 from dranspose.sources.catalogue import make_sources
@@ -547,3 +548,10 @@ def test_sardana_s_records_are_posted(capsys: pytest.CaptureFixture[str]) -> Non
     scan = Scan(source, 3).run(is_over)
     assert (statuses, sorted(scan.frames)) == ([0], list(range(5)))
     assert capsys.readouterr().out == "5 messages sent\n"
+
+
+def test_keys_are_made_once(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert run_here("keys", str(tmp_path / "keys")) == 0
+    assert read_keys(tmp_path / "keys")
+    assert run_here("keys", str(tmp_path / "keys")) == 1
+    assert "has keys already" in capsys.readouterr().err

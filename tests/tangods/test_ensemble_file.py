@@ -20,6 +20,7 @@ from dranspose_tango.ensemble_file import EnsembleError, read_ensemble
 WHOLE = dedent("""\
     name = "b303a"
     folder = "analysis"
+    keys = "keys"
 
     [controller]
     interface = "10.0.0.1"
@@ -120,6 +121,7 @@ def test_a_file_with_everything(folder: Path) -> None:
             "title": "µ".encode(),
             "poni": b"\x00Distance: 1\n",
         },
+        keys=folder / "keys",
     )
 
 
@@ -137,6 +139,7 @@ def test_its_devices(folder: Path) -> None:
     properties = {device.name.rpartition("/")[2]: dict(device.properties) for device in devices}
     controller = ("b303a/dranspose/controller",)
     analysis = (str(folder / "analysis"),)
+    assert all(given.pop("KeyFolder") == (str(folder / "keys"),) for given in properties.values())
     assert properties == {
         "controller": {
             "BindInterface": ("10.0.0.1",),

@@ -16,6 +16,7 @@ import zmq
 from dranspose import analysis
 from dranspose.analysis import AnalysisError, Context, UserCodeError
 from dranspose.build_metadata import read_build_metadata
+from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Arm, Failure, Message, Parameters
 from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
 from dranspose.dataplane.statistics import Activity, Meter, Stopwatch
@@ -35,8 +36,14 @@ class AnalysisNode(Node):
 
     _instance: analysis.Worker | analysis.Reducer | None
 
-    def __init__(self, name: str, controller_url: str, on_change: Callable[[], None] | None = None) -> None:
-        super().__init__(name, controller_url, on_change)
+    def __init__(
+        self,
+        name: str,
+        controller_url: str,
+        on_change: Callable[[], None] | None = None,
+        keys: Keys | None = None,
+    ) -> None:
+        super().__init__(name, controller_url, on_change, keys)
         self._latest = ParameterVersion.of(())
         self._versions: dict[int, ParameterVersion] = {}  # those that events of the scan in hand may have
         self._failures = Throttle(FAILURES_PER_SECOND)

@@ -12,10 +12,11 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from enum import Enum
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import zmq
 
+from dranspose.dataplane.keys import Keys, new_context
 from dranspose.dataplane.messages import (
     NO_SCAN,
     Arm,
@@ -161,6 +162,7 @@ class Controller:
             are.
         bind: where nodes connect to.
         on_change: is called in the thread of the loop when there is a new `status`; it must return at once.
+        keys: nodes must have the same, to connect.
     """
 
     def __init__(
@@ -168,8 +170,9 @@ class Controller:
         given: Mapping[ParameterName, bytes] | None = None,
         bind: str = "tcp://127.0.0.1:*",
         on_change: Callable[[], None] | None = None,
+        keys: Keys | None = None,
     ) -> None:
-        self._context: zmq.Context[Any] = zmq.Context()
+        self._context = new_context(keys)
         try:
             self._router = bound(self._context, bind)
         except zmq.ZMQError:

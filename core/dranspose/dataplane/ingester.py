@@ -13,6 +13,7 @@ from pathlib import Path
 import zmq
 
 from dranspose.dataplane.forwarding import Forwarding
+from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.marking import Marking
 from dranspose.dataplane.messages import (
     Arm,
@@ -71,7 +72,7 @@ class Ingester(Node):
         capture: where scans are recorded: a file ``NAME.cbors`` for all of them, or else the prefix of a file for each;
             nowhere if it is empty.
         backlog_bytes: so much of the recording may wait for the disk, and little more; then no source is read.
-        on_change: as of `Node`.
+        on_change, keys: as of `Node`.
 
     Attributes:
         capture: may be changed at any time, for the scans that begin after that.
@@ -90,8 +91,9 @@ class Ingester(Node):
         capture: str = "",
         backlog_bytes: int = BACKLOG_BYTES,
         on_change: Callable[[], None] | None = None,
+        keys: Keys | None = None,
     ) -> None:
-        super().__init__(name, controller_url, on_change)
+        super().__init__(name, controller_url, on_change, keys)
         self.counts = IngesterCounts()
         self._sources = list(sources)
         self._folder = folder

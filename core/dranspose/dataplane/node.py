@@ -9,10 +9,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Any
 
 import zmq
 
+from dranspose.dataplane.keys import Keys, new_context
 from dranspose.dataplane.memory import reuse_freed_memory
 from dranspose.dataplane.messages import (
     NO_SCAN,
@@ -67,6 +67,7 @@ class Node(ABC):
         controller_url: where the controller is.
         on_change: is called in the thread of the loop when there is a new `state`, or new `statistics`; it must return
             at once.
+        keys: without which the controller and the other nodes do not speak to this one, if they have some.
 
     Attributes:
         identity: how the others know this incarnation of the node.
@@ -77,14 +78,20 @@ class Node(ABC):
     statistics: NodeStatistics
     _hello: Hello
 
-    def __init__(self, name: str, controller_url: str, on_change: Callable[[], None] | None = None) -> None:
+    def __init__(
+        self,
+        name: str,
+        controller_url: str,
+        on_change: Callable[[], None] | None = None,
+        keys: Keys | None = None,
+    ) -> None:
         self.name = name
         self.identity = new_identity(name)
         self.state = State(Phase.OUT_OF_TOUCH)
         self._controller_url = controller_url
         self._on_change = on_change
         reuse_freed_memory()
-        self._zmq: zmq.Context[Any] = zmq.Context()
+        self._zmq = new_context(keys)
         self._controller = connected(self._zmq, controller_url, self.identity)
         self._wakeup = Wakeup()
         self._poller = zmq.Poller()

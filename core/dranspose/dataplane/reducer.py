@@ -16,6 +16,7 @@ from dranspose import analysis
 from dranspose.analysis import UserCodeError, unpickle
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.intake import Intake, Verdict
+from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerHello, decode
 from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
@@ -45,7 +46,7 @@ class Reducer(AnalysisNode):
         user_class: the Reducer class.
         bind: where workers connect to.
         http_host, http_port: where to serve what the class publishes; not at all without a port.
-        on_change: as of `Node`.
+        on_change, keys: as of `Node`.
 
     Attributes:
         urls: where workers connect to, the second one on the same machine.
@@ -66,9 +67,10 @@ class Reducer(AnalysisNode):
         http_host: str = "127.0.0.1",
         http_port: int | None = None,
         on_change: Callable[[], None] | None = None,
+        keys: Keys | None = None,
     ) -> None:
         parameters = tuple(analysis.describe_parameters(user_class).values())
-        super().__init__(name, controller_url, on_change)
+        super().__init__(name, controller_url, on_change, keys)
         self.counts = ReducerCounts()
         self._user_class = user_class
         self._uuid = uuid4()

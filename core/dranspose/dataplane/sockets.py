@@ -13,6 +13,8 @@ from typing import Any
 
 import zmq
 
+from dranspose.dataplane.keys import KeyedContext
+
 HEARTBEAT_INTERVAL = 250  # ms
 HEARTBEAT_TIMEOUT = 1500  # ms without any sign of life of libzmq's own thread: the connection is closed
 _MACHINE = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
@@ -28,7 +30,7 @@ def new_identity(name: str) -> str:
 
 def bound(context: zmq.Context[Any], url: str) -> zmq.Socket[bytes]:
     """Return a ROUTER bound to a URL, port ``*`` for a free one; to send to a peer that is gone raises EHOSTUNREACH."""
-    socket = _configured(context.socket(zmq.ROUTER))
+    socket = _configured(context, zmq.ROUTER)
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a peer that connects again need not wait for its first connection's end
     try:
@@ -53,7 +55,7 @@ def nearest(urls: Sequence[str]) -> str:
 
 def connected(context: zmq.Context[Any], url: str, identity: str) -> zmq.Socket[bytes]:
     """Return a DEALER that connects to a ROUTER under this identity."""
-    socket = _configured(context.socket(zmq.DEALER))
+    socket = _configured(context, zmq.DEALER)
     socket.setsockopt_string(zmq.IDENTITY, identity)
     socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     socket.connect(url)
@@ -88,7 +90,10 @@ def endpoint(socket: zmq.Socket[bytes]) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def _configured(socket: zmq.Socket[bytes]) -> zmq.Socket[bytes]:
+def _configured(context: zmq.Context[Any], kind: zmq.SocketType) -> zmq.Socket[bytes]:
+    socket: zmq.Socket[bytes] = context.socket(kind)
+    if isinstance(context, KeyedContext):
+        context.lock(socket, binds=kind == zmq.ROUTER)
     socket.set_hwm(0)  # what may be under way is limited by windows, and never dropped
     socket.setsockopt(zmq.LINGER, 0)
     socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL)

@@ -15,6 +15,7 @@ from dranspose import analysis
 from dranspose.analysis import UserCodeError
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
+from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Done, Message, Peers, TickInterval, WorkerHello, encode
 from dranspose.dataplane.node import OUT_OF_TOUCH
 from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken, nearest
@@ -56,7 +57,7 @@ class Worker(AnalysisNode):
         user_class: the Worker class; one that holds nothing of the events it returned None for says so with a class
             attribute ``stateless = True``.
         tags: of the virtual workers that it can be.
-        on_change: as of `Node`.
+        on_change, keys: as of `Node`.
 
     Attributes:
         counts: what it has done in the scan in hand, or the last one.
@@ -72,9 +73,10 @@ class Worker(AnalysisNode):
         user_class: type,
         tags: Collection[str] = (GENERIC_TAG,),
         on_change: Callable[[], None] | None = None,
+        keys: Keys | None = None,
     ) -> None:
         parameters = tuple(analysis.describe_parameters(user_class).values())
-        super().__init__(name, controller_url, on_change)
+        super().__init__(name, controller_url, on_change, keys)
         self.counts = WorkerCounts()
         self._user_class = user_class
         self._tags = frozenset(WorkerTag(tag) for tag in tags)
