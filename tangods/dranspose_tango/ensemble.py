@@ -53,7 +53,7 @@ class Ingester:
         urls: where each stream comes from: one URL, or several that share its frames.
         interface: the address that workers connect to; None for the device's own default, the loopback.
         keep_bytes: bound on the frames that it keeps; None for the device's own default.
-        capture: the file that it writes what it forwards to; None for no file.
+        capture: the file that it writes what it forwards to, or the beginning of their paths; None for no file.
     """
 
     name: str
@@ -61,7 +61,7 @@ class Ingester:
     urls: Mapping[str, tuple[str, ...]]
     interface: str | None = None
     keep_bytes: int | None = None
-    capture: Path | None = None
+    capture: str | None = None
 
     @property
     def properties(self) -> Properties:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import reprlib
 import tomllib
@@ -223,7 +224,7 @@ def _ingesters(tables: Iterable[_Table], home: Path) -> Iterable[Ingester]:
             urls=_urls(table, streams),
             interface=table.text("interface", None),
             keep_bytes=table.whole("keep_bytes", 1, MOST_BYTES),
-            capture=capture and (home / capture).resolve(),
+            capture=capture and os.path.join(home, capture),  # noqa: PTH118 - a prefix may end in a slash
         )
         table.end()
 

@@ -106,7 +106,7 @@ def test_a_file_with_everything(folder: Path) -> None:
                 urls={"pcap": ("tcp://panda:1",), "sardana": ("tcp://a:1", "tcp://b:2")},
                 interface="10.0.0.2",
                 keep_bytes=1000,
-                capture=folder / "slow.cbors",
+                capture=str(folder / "slow.cbors"),
             ),
         ),
         workers=(
@@ -123,6 +123,12 @@ def test_a_file_with_everything(folder: Path) -> None:
         },
         keys=folder / "keys",
     )
+
+
+def test_where_captures_go_may_be_a_folder(folder: Path) -> None:
+    ingester = read(folder, WHOLE.replace("slow.cbors", "data/")).ingesters[1]
+    assert ingester.capture == str(folder / "data") + "/"
+    assert read(folder, WHOLE.replace("slow.cbors", "/data/scan-")).ingesters[1].capture == "/data/scan-"
 
 
 def test_its_devices(folder: Path) -> None:
