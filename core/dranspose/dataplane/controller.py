@@ -327,6 +327,9 @@ class Controller:
         for before, known in self._namesakes(hello):
             self._lose(before)
             self._refuse(before, known, f"{sender} has taken its place")
+        if isinstance(hello, ReducerHello) and self._reducers:
+            self._refuse(sender, hello, f"{self._reducers[0]} is the reducer: stop it, or this one")
+            return
         try:
             self._learn(sender, hello)
         except ParameterError as error:
@@ -411,7 +414,7 @@ class Controller:
         ingesters = {identity: streams for identity, streams in ingesters.items() if streams}
         workers = {identity: hello for identity, hello in self._peers.items() if isinstance(hello, WorkerHello)}
         trigger_map.check(self._streams, [frozenset(hello.tags) for hello in workers.values()])
-        reducers = [identity for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)]
+        reducers = self._reducers
         if not reducers:
             raise Refused("there is no reducer")
 
@@ -573,6 +576,11 @@ class Controller:
                 raise
             self._commands.put(lambda: self._lose(identity))
             self._wakeup.wake()
+
+    @property
+    def _reducers(self) -> list[str]:
+        """The identity of the reducer, if there is one: each result goes to one place."""
+        return [identity for identity, hello in self._peers.items() if isinstance(hello, ReducerHello)]
 
     @property
     def _streams(self) -> tuple[StreamName, ...]:

@@ -274,6 +274,18 @@ def test_a_node_that_contradicts_the_others_is_refused_while_they_are_there(
     assert controller.wait_until(lambda s: s.workers + s.reducers == ("new:1",), SECONDS).refused == {}
 
 
+def test_a_second_reducer_is_refused_while_the_first_is_there(
+    made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    second = Node(made, controller, "second:1", ReducerHello("second", "tcp://second"))
+    assert second.hear(Welcome)[1] == Welcome("reducer:1 is the reducer: stop it, or this one")
+    assert nodes[1].hear(Peers)[1].reducers.keys() <= {"reducer:1"}
+    assert controller.status.reducers == ("reducer:1",)
+    nodes[2].socket.close()
+    assert second.hear(Welcome)[1] == Welcome()
+    assert controller.wait_until(lambda s: s.reducers == ("second:1",), SECONDS).refused == {}
+
+
 def test_a_value_given_before_its_description_must_fit(made: zmq.Context[Any], controller: Controller) -> None:
     controller.set_parameter("till_x", b"many")
     new = worker(made, controller)
