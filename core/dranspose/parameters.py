@@ -12,12 +12,13 @@ from typing import Any, ClassVar, Generic, TypeVar
 from dranspose.protocol import HashDigest, ParameterName, ParameterValue, WorkParameter
 
 T = TypeVar("T", int, float, str, bool, bytes)
+N = TypeVar("N", int, float)
 
 SHOWN_LENGTH = 60
 
 
 class ParameterError(ValueError):
-    """A value does not fit the type of its parameter, or descriptions contradict each other."""
+    """A value does not fit the type or the limits of its parameter, or descriptions contradict each other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -25,13 +26,14 @@ class Parameter(ABC, Generic[T]):
     """The description of one parameter, as the static ``describe_parameters`` of a Worker or Reducer returns it.
 
     Raises:
-        ParameterError: the default is not of the parameter's type.
+        ParameterError: the default is not of the parameter's type, or beyond its limits.
     """
 
     dtype: ClassVar[str]
 
     name: str
     description: str | None = None
+    unit: str = ""
     default: T
 
     def __post_init__(self) -> None:
@@ -51,16 +53,27 @@ class Parameter(ABC, Generic[T]):
         """Return the value that the bytes stand for.
 
         Raises:
-            ParameterError: the bytes do not stand for a value of this type; names parameter, type and text.
+            ParameterError: the bytes do not stand for a value of this type, or for one beyond the limits; names
+                parameter, type, and text or limits.
         """
         try:
-            return self._parse(data)
+            value = self._parse(data)
         except ValueError:
             shown = data[:SHOWN_LENGTH].decode(errors="backslashreplace")
             rest = f" and {len(data) - SHOWN_LENGTH} bytes more" if len(data) > SHOWN_LENGTH else ""
             raise ParameterError(
                 f"parameter {self.name!r} ({self.dtype}): {shown!r}{rest} is not {self.dtype}"
             ) from None
+        self._check(value)
+        return value
+
+    @property
+    def limits(self) -> Mapping[str, T]:
+        """The ``minimum`` and the ``maximum``, as far as there are such."""
+        return {}
+
+    def _check(self, value: T) -> None:
+        """Raise ParameterError if the value is beyond the limits."""
 
     @staticmethod
     @abstractmethod
@@ -69,7 +82,47 @@ class Parameter(ABC, Generic[T]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class IntParameter(Parameter[int]):
+class NumberParameter(Parameter[N]):
+    """A number, which may be limited to those from a minimum to a maximum, both included.
+
+    Raises:
+        ParameterError: a limit is not of the parameter's type, the minimum is not below the maximum, or the default is
+            beyond them.
+    """
+
+    minimum: N | None = None
+    maximum: N | None = None
+
+    def __post_init__(self) -> None:
+        for name, limit in self.limits.items():
+            try:
+                object.__setattr__(self, name, self._parse(self.to_bytes(limit)))
+            except ValueError:
+                raise ParameterError(
+                    f"parameter {self.name!r} ({self.dtype}): the {name} {limit!r:.80} is not {self.dtype}"
+                ) from None
+        if self.minimum is not None and self.maximum is not None and not self.minimum < self.maximum:
+            raise ParameterError(
+                f"parameter {self.name!r} ({self.dtype}): the minimum {self.minimum} is not below the maximum "
+                f"{self.maximum}"
+            )
+        Parameter.__post_init__(self)
+
+    @property
+    def limits(self) -> Mapping[str, N]:
+        """The ``minimum`` and the ``maximum``, as far as there are such."""
+        limits = {"minimum": self.minimum, "maximum": self.maximum}
+        return {name: limit for name, limit in limits.items() if limit is not None}
+
+    def _check(self, value: N) -> None:
+        low, high = self.minimum, self.maximum
+        if (low is not None and not value >= low) or (high is not None and not value <= high):  # so for NaN too
+            limits = ", ".join(f"{name} {limit}" for name, limit in self.limits.items())
+            raise ParameterError(f"parameter {self.name!r} ({self.dtype}): {value} is beyond its limits: {limits}")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class IntParameter(NumberParameter[int]):
     """A whole number."""
 
     dtype: ClassVar[str] = "int"
@@ -81,7 +134,7 @@ class IntParameter(Parameter[int]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class FloatParameter(Parameter[float]):
+class FloatParameter(NumberParameter[float]):
     """A number in double precision."""
 
     dtype: ClassVar[str] = "float"
@@ -149,10 +202,19 @@ TYPES: Mapping[str, Callable[..., Parameter[Any]]] = {
 """The types of parameters by their ``dtype``."""
 
 
-def described(dtype: str, name: str, description: str | None, default: bytes) -> Parameter[Any]:
-    """Return the description that a node sent; raises KeyError for an unknown type, ParameterError for the default."""
+def described(
+    dtype: str, name: str, description: str | None, unit: str, default: bytes, limits: Mapping[str, bytes]
+) -> Parameter[Any]:
+    """Return the description that a node sent; raises KeyError for an unknown type, ParameterError for its values."""
     kind = TYPES[dtype]
-    return kind(name=name, description=description, default=kind(name=name).from_bytes(default))
+    read = kind(name=name).from_bytes
+    return kind(
+        name=name,
+        description=description,
+        unit=unit,
+        default=read(default),
+        **{limit: read(data) for limit, data in limits.items()},
+    )
 
 
 def merge_descriptions(described: Iterable[Parameter[Any]]) -> Descriptions:
@@ -173,7 +235,7 @@ def merge_descriptions(described: Iterable[Parameter[Any]]) -> Descriptions:
 def check_agreement(
     ours: Iterable[Parameter[Any]], theirs: Iterable[Parameter[Any]], they: str, *, same_class: bool
 ) -> None:
-    """Compare what two nodes describe: it must have one type, and if they run the same class one default too.
+    """Compare what two nodes describe: it must have one type, and if they run the same class one default, and limits.
 
     Raises:
         ParameterError: they do not agree; names the parameter, and how each of them describes it.
@@ -181,12 +243,17 @@ def check_agreement(
     others = {parameter.name: parameter for parameter in theirs}
     for our in ours:
         their = others.get(our.name, our)
-        same_default = our.to_bytes(our.default) == their.to_bytes(their.default)
-        if our.dtype != their.dtype or (same_class and not same_default):
+        same_values = our.to_bytes(our.default) == their.to_bytes(their.default) and our.limits == their.limits
+        if our.dtype != their.dtype or (same_class and not same_values):
             raise ParameterError(
-                f"parameter {our.name!r} is described as {our.dtype} with the default {our.default!r:.60}, but "
-                f"{they} describes it as {their.dtype} with the default {their.default!r:.60}"
+                f"parameter {our.name!r} is described as {_in_words(our)}, but {they} describes it as "
+                f"{_in_words(their)}"
             )
+
+
+def _in_words(parameter: Parameter[Any]) -> str:
+    limits = "".join(f", {name} {limit}" for name, limit in parameter.limits.items())
+    return f"{parameter.dtype} with the default {parameter.default!r:.60}{limits}"
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,9 @@ MAX_PUBLISHED = 200
 """So many values of one `publish` are shown as attributes."""
 
 MAX_DIMENSION = 2**31 - 1
+UNLIMITED = 2**63
+"""Limits of a parameter that Tango has no number for are the controller's alone to check."""
+
 FORMATS = (AttrDataFormat.SCALAR, AttrDataFormat.SPECTRUM, AttrDataFormat.IMAGE)
 
 PARAMETER_TYPES = {
@@ -62,12 +65,16 @@ class Definition:
     label: str = ""
     unit: str = ""
     doc: str = ""
+    minimum: float | None = None
+    maximum: float | None = None
 
     @classmethod
     def of_parameter(cls, parameter: Parameter[Any]) -> Definition:
         """Return the attribute that a parameter is written and read as."""
         doc = latin(parameter.description or f"Parameter {parameter.name} of the analysis.")
-        return cls(parameter.name, PARAMETER_TYPES[parameter.dtype], label=parameter.name, doc=doc)
+        limits = {name: limit for name, limit in parameter.limits.items() if abs(limit) < UNLIMITED}
+        dtype = PARAMETER_TYPES[parameter.dtype]
+        return cls(parameter.name, dtype, label=parameter.name, unit=latin(parameter.unit), doc=doc, **limits)
 
 
 class DynamicAttributes:
@@ -126,6 +133,7 @@ class DynamicAttributes:
             self._refused.add(definition)
             logger.error("%r is no attribute: Tango or the device has another use for the name", definition.name)
             return
+        limits = {"min_value": definition.minimum, "max_value": definition.maximum}
         self._device.add_attribute(
             attribute(
                 name=definition.name,
@@ -136,6 +144,7 @@ class DynamicAttributes:
                 label=definition.label or definition.name,
                 unit=definition.unit,
                 doc=definition.doc,
+                **{name: limit for name, limit in limits.items() if limit is not None},
                 access=AttrWriteType.READ if self._write is None else AttrWriteType.READ_WRITE,
                 fget=self._read_attribute,
                 fset=self._write_attribute,

@@ -360,7 +360,7 @@ class DransposeController(NodeDevice):
         name, content = name_and_content
         return self._set_parameter(name, bytes(content), "DransposeController::UploadParameter")
 
-    @command(dtype_out=str, doc_out="a JSON list of objects with name, dtype, description and default")
+    @command(dtype_out=str, doc_out="a JSON list of objects: name, dtype, description, unit, default, minimum, maximum")
     def DescribeParameters(self) -> str:
         """Tell which parameters the classes of the workers and the reducer describe."""
         described = {} if self._status is None else self._status.descriptions
@@ -370,7 +370,9 @@ class DransposeController(NodeDevice):
                     "name": name,
                     "dtype": parameter.dtype,
                     "description": parameter.description,
+                    "unit": parameter.unit,
                     "default": None if isinstance(parameter, BinaryParameter) else parameter.default,
+                    **parameter.limits,
                 }
                 for name, parameter in sorted(described.items())
             ]

@@ -10,23 +10,11 @@ from typing import Any
 
 import tango
 
-from dranspose.parameters import (
-    BinaryParameter,
-    BoolParameter,
-    FloatParameter,
-    IntParameter,
-    Parameter,
-    ParameterError,
-    StrParameter,
-)
+from dranspose.parameters import TYPES, BinaryParameter, Parameter, ParameterError, StrParameter
 from dranspose_tango.tango_errors import explain
 
 IN_SCAN = ("MOVING", "RUNNING")
 SOUND = "STANDBY"
-
-KINDS: dict[str, Any] = {
-    kind.dtype: kind for kind in (IntParameter, FloatParameter, StrParameter, BoolParameter, BinaryParameter)
-}
 
 
 class RemoteError(Exception):
@@ -108,9 +96,7 @@ class RemoteController:
         with self._explained():
             shown = set(self.device.get_attribute_list())
             described = [each for each in json.loads(self.device.DescribeParameters()) if each["name"] in shown]
-        return {
-            each["name"]: KINDS[each["dtype"]](name=each["name"], description=each["description"]) for each in described
-        }
+        return {each["name"]: _parameter(**each) for each in described}
 
     def parameter(self, name: str) -> Parameter[Any]:
         """Return the parameter of this name."""
@@ -147,3 +133,7 @@ class RemoteController:
             yield
         except tango.DevFailed as error:
             raise RemoteError(f"{self.name}: {explain(error)}") from None
+
+
+def _parameter(dtype: str, **described: Any) -> Parameter[Any]:
+    return TYPES[dtype](**{name: value for name, value in described.items() if value is not None})

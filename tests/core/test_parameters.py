@@ -141,6 +141,37 @@ def test_a_default_of_another_type_is_refused(kind, default):
 
 
 @pytest.mark.parametrize(
+    ("parameter", "fits", "beyond", "said"),
+    [
+        (IntParameter(name="p", minimum=-1), [b"-1", b"9" * 30], [b"-2"], "-2 is beyond its limits: minimum -1"),
+        (FloatParameter(name="p", maximum=1), [b"1", b"-inf"], [b"1.5", b"inf", b"nan"], "limits: maximum 1.0"),
+        (IntParameter(name="p", default=3, minimum=2, maximum=4), [b"2", b"4"], [b"1", b"5"], "minimum 2, maximum 4"),
+    ],
+)
+def test_a_number_beyond_its_limits_is_refused(parameter, fits, beyond, said):
+    for data in fits:
+        parameter.from_bytes(data)
+    for data in beyond:
+        with pytest.raises(ParameterError, match=rf"parameter 'p' \({parameter.dtype}\): .*{said}"):
+            ParameterStore(merge_descriptions([parameter]), {}).set("p", data)
+
+
+@pytest.mark.parametrize(
+    ("kind", "described", "said"),
+    [
+        (IntParameter, {"minimum": 1}, r"'p' \(int\): 0 is beyond its limits: minimum 1"),
+        (IntParameter, {"minimum": 0.5}, r"'p' \(int\): the minimum 0.5 is not int"),
+        (FloatParameter, {"maximum": "much"}, r"'p' \(float\): the maximum 'much' is not float"),
+        (FloatParameter, {"minimum": 1, "maximum": -1}, "the minimum 1.0 is not below the maximum -1.0"),
+        (FloatParameter, {"minimum": float("nan"), "maximum": 1}, "is not below"),
+    ],
+)
+def test_limits_that_make_no_sense_are_refused(kind, described, said):
+    with pytest.raises(ParameterError, match=said):
+        kind(name="p", **described)
+
+
+@pytest.mark.parametrize(
     ("parameter", "default"),
     [
         (IntParameter(name="p", default=np.int32(3)), 3),
@@ -300,6 +331,8 @@ def test_what_was_given_gets_its_type_with_its_description():
         (FloatParameter(name="x", default=float("nan")), FloatParameter(name="x", default=float("nan")), True, True),
         (IntParameter(name="x", description="new"), IntParameter(name="x"), True, True),
         (IntParameter(name="x"), FloatParameter(name="y"), True, True),
+        (IntParameter(name="x"), IntParameter(name="x", minimum=0), True, False),
+        (IntParameter(name="x"), IntParameter(name="x", minimum=0), False, True),
     ],
 )
 def test_two_nodes_describe_a_parameter_alike(ours, theirs, same_class, agree):

@@ -20,7 +20,8 @@ class Worker:
     @staticmethod
     def describe_parameters():
         return [IntParameter(name="rows", default=3, description="of the region"),
-                FloatParameter(name="gain", default=0.5), StrParameter(name="title", default="no title"),
+                FloatParameter(name="gain", default=0.5, unit="V", minimum=0, maximum=10.5),
+                StrParameter(name="title", default="no title"),
                 BoolParameter(name="dark", default=True), BinaryParameter(name="mask", default=b"none")]
 
     def process_event(self, event): pass
@@ -93,6 +94,20 @@ def test_what_does_not_fit_is_refused_and_changes_nothing(ensemble: Ensemble) ->
     assert (ensemble.controller.rows, ensemble.controller.parametersHash) == (3, before)
 
 
+def test_a_number_beyond_its_limits_is_refused_in_every_way(ensemble: Ensemble) -> None:
+    config = ensemble.controller.get_attribute_config("gain")
+    assert (config.unit, float(config.min_value), float(config.max_value)) == ("V", 0, 10.5)
+    with pytest.raises(tango.DevFailed, match="WAttrOutsideLimit"):
+        ensemble.controller.write_attribute("gain", 10.75)
+    for change in ("SetParameter", ["gain", "-1"]), ("UploadParameter", ("gain", b"-1")):
+        with pytest.raises(tango.DevFailed, match=r"'gain' \(float\): -1.0 is beyond its limits: minimum 0.0"):
+            ensemble.controller.command_inout(*change)
+    assert ensemble.controller.gain == 0.5
+    ensemble.controller.gain = 10.5
+    described = {parameter["name"]: parameter for parameter in json.loads(ensemble.controller.DescribeParameters())}
+    assert (described["gain"]["minimum"], described["gain"]["maximum"], described["gain"]["unit"]) == (0, 10.5, "V")
+
+
 def test_a_number_beyond_tango_does_not_keep_the_others_from_being_told(ensemble: Ensemble) -> None:
     with Events(ensemble.controller, "gain") as events:
         ensemble.controller.SetParameter(["rows", str(2**70)])
@@ -128,7 +143,13 @@ def test_a_path_is_read_below_the_upload_directories_only(ensemble: Ensemble, fo
 
 def test_they_are_described(ensemble: Ensemble) -> None:
     described = {parameter["name"]: parameter for parameter in json.loads(ensemble.controller.DescribeParameters())}
-    assert described["rows"] == {"name": "rows", "dtype": "int", "description": "of the region", "default": 3}
+    assert described["rows"] == {
+        "name": "rows",
+        "dtype": "int",
+        "description": "of the region",
+        "unit": "",
+        "default": 3,
+    }
     assert described["mask"]["default"] is None
 
 

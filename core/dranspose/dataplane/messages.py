@@ -182,7 +182,8 @@ def _extension(value: object) -> msgpack.ExtType:
     if isinstance(value, stimuli.Outcome):
         return msgpack.ExtType(OUTCOME, bytes([value.value]))
     if isinstance(value, Parameter):
-        content = value.dtype, value.name, value.description, value.to_bytes(value.default)
+        limits = {name: value.to_bytes(limit) for name, limit in value.limits.items()}
+        content = value.dtype, value.name, value.description, value.unit, value.to_bytes(value.default), limits
         return msgpack.ExtType(PARAMETER, msgpack.packb(content))
     if type(value).__name__ in _RECORDS:
         return msgpack.ExtType(RECORD, msgpack.packb([type(value).__name__, *_content(value)]))

@@ -49,7 +49,8 @@ SCAN = bytes(range(16))
             False,
             (
                 IntParameter(name="till_x", default=2, description="of the image"),
-                FloatParameter(name="scale", default=1e300),
+                IntParameter(name="rows", default=2**70, unit="px", minimum=0, maximum=2**80),
+                FloatParameter(name="scale", default=1e300, maximum=float("inf")),
                 StrParameter(name="µ", default="µm"),
                 BoolParameter(name="on", default=True),
                 BinaryParameter(name="poni", default=b"\x00\xff"),
