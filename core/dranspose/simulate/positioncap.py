@@ -44,7 +44,7 @@ def serve(
     disconnect_before: Collection[int] = (),
     bound: Callable[[str], None] = lambda url: None,
 ) -> int:
-    """Listen, wait for a client to ask for data, and send; return how many were sent.
+    """Listen, wait for a client to ask for data, and send until it goes; return how many were sent.
 
     Args:
         to_send: headers, lines and ends.
@@ -55,7 +55,7 @@ def serve(
         bound: is called with the URL once a client can connect.
 
     Raises:
-        OSError: the address cannot be listened at, or the client is gone.
+        OSError: the address cannot be listened at, or the client has not read for a minute.
     """
     with socket.create_server(address) as server:
         server.settimeout(LOOKS_FOR_STOP)
@@ -64,17 +64,21 @@ def serve(
         sent = 0
         client = _next_client(server, stop)
         begin = time.monotonic()
-        for text in to_send:
-            if client and sent in disconnect_before:
+        try:
+            for text in to_send:
+                if client and sent in disconnect_before:
+                    client.close()
+                    client = _next_client(server, stop)
+                due = begin + (sent / rate if rate else 0)
+                if not client or stop.wait(max(0.0, due - time.monotonic())):
+                    break
+                client.sendall(text)
+                sent += 1
+        except ConnectionError:  # the client has what it wanted
+            pass
+        finally:
+            if client:
                 client.close()
-                client = _next_client(server, stop)
-            due = begin + (sent / rate if rate else 0)
-            if not client or stop.wait(max(0.0, due - time.monotonic())):
-                break
-            client.sendall(text)
-            sent += 1
-        if client:
-            client.close()
     return sent
 
 
