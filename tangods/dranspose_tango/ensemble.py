@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TypeAlias
 
@@ -13,7 +13,7 @@ FAMILY = "dranspose"
 
 PROPERTIES = (
     *("Controller", "KeyFolder", "BindInterface", "Port", "UploadDirectories"),
-    *("Source", "Streams", "Urls", "KeepBytes", "CapturePath"),
+    *("Source", "SourcePath", "Streams", "Urls", "ReadAlong", "KeepBytes", "CapturePath"),
     *("AnalysisPath", "AnalysisClass", "Tags", "HttpInterface", "HttpPort"),
 )
 """The properties that an ensemble sets on one device or another, or leaves to the default."""
@@ -50,7 +50,8 @@ class Ingester:
     Attributes:
         name: what follows ``ingester-`` in the name of its device.
         source: the detector's protocol: ``"stins"``, or ``"package.module:Class"``.
-        urls: where each stream comes from: one URL, or several that share its frames.
+        urls: where each stream comes from: one URL, several that share its frames, or none.
+        read_along: streams that are Tango attributes, read when a frame of the first stream comes.
         interface: the address that workers connect to; None for the device's own default, the loopback.
         keep_bytes: bound on the frames that it keeps; None for the device's own default.
         capture: the file that it writes what it forwards to, or the beginning of their paths; None for no file.
@@ -59,6 +60,7 @@ class Ingester:
     name: str
     source: str
     urls: Mapping[str, tuple[str, ...]]
+    read_along: Mapping[str, str] = field(default_factory=dict)
     interface: str | None = None
     keep_bytes: int | None = None
     capture: str | None = None
@@ -70,6 +72,7 @@ class Ingester:
             Source=self.source,
             Streams=tuple(self.urls),
             Urls=tuple(f"{stream}={url}" for stream, urls in self.urls.items() for url in urls),
+            ReadAlong=tuple(f"{stream}={attribute}" for stream, attribute in self.read_along.items()),
             BindInterface=self.interface,
             KeepBytes=self.keep_bytes,
             CapturePath=self.capture,
@@ -175,11 +178,16 @@ class Ensemble:
         keys = _given(KeyFolder=self.keys)
         member = {"Controller": (self.controller_name,), **keys}
         analyst = member | {"AnalysisPath": (str(self.folder),)}
+        own_source = member | {"SourcePath": (str(self.folder),)}
         workers = [group for group in self.workers for _ in range(group.count)]
         return (
             Device("DransposeController", self.name, self.controller_name, {**keys, **self.controller.properties}),
             *(
-                self._device("Ingester", f"-{ingester.name}", member | dict(ingester.properties))
+                self._device(
+                    "Ingester",
+                    f"-{ingester.name}",
+                    (own_source if ":" in ingester.source else member) | dict(ingester.properties),
+                )
                 for ingester in self.ingesters
             ),
             *(

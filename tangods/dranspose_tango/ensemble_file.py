@@ -17,6 +17,12 @@ from dranspose_tango.ensemble import Controller, Ensemble, Ingester, Reducer, Wo
 MOST_WORKERS = 10_000
 MOST_BYTES = 2**62
 
+NOT_AT_A_URL = {"hdf5", "tango"}
+"""Sources of files and attributes, whose names need no scheme."""
+
+WITHOUT_URL = {"sardana"}
+"""Sources that others push to."""
+
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,60}")  # what Tango, its database and dsconfig all take
 _CLASS = re.compile(r"[^\W\d]\w*(\.[^\W\d]\w*)*:[^\W\d]\w*")
 _REQUIRED: Any = object()
@@ -207,9 +213,11 @@ def _ingesters(tables: Iterable[_Table], home: Path) -> Iterable[Ingester]:
     known: set[str] = set()
     for table in tables:
         streams = table.texts("streams")
-        if twice := known.intersection(streams):
-            raise table.error("streams", f"another ingester has the stream {min(twice)!r} already")
-        known.update(streams)
+        read_along = dict(_read_along(_Table(table.take("read_along", {}), (*table.path, "read_along"))))
+        for key, new in (("streams", streams), ("read_along", read_along)):
+            if twice := known.intersection(new):
+                raise table.error(key, f"there is a stream {min(twice)!r} already")
+            known.update(new)
         name = table.name("name", streams[0])
         if name.lower() in names:  # Tango's names are the same in any case of letters
             raise table.error("name", f"another ingester is named {name!r} already")
@@ -221,7 +229,8 @@ def _ingesters(tables: Iterable[_Table], home: Path) -> Iterable[Ingester]:
         yield Ingester(
             name=name,
             source=source,
-            urls=_urls(table, streams),
+            urls=_urls(table, streams, source),
+            read_along=read_along,
             interface=table.text("interface", None),
             keep_bytes=table.whole("keep_bytes", 1, MOST_BYTES),
             capture=capture and os.path.join(home, capture),  # noqa: PTH118 - a prefix may end in a slash
@@ -229,15 +238,24 @@ def _ingesters(tables: Iterable[_Table], home: Path) -> Iterable[Ingester]:
         table.end()
 
 
-def _urls(table: _Table, streams: tuple[str, ...]) -> Mapping[str, tuple[str, ...]]:
-    value = table.take("url")
+def _read_along(table: _Table) -> Iterable[tuple[str, str]]:
+    for stream, attribute in table.rest():
+        if not isinstance(attribute, str) or attribute.count("/") < 3:
+            raise table.error(stream, f"must be DOMAIN/FAMILY/MEMBER/ATTRIBUTE, not {reprlib.repr(attribute)}")
+        yield stream, attribute
+
+
+def _urls(table: _Table, streams: tuple[str, ...], source: str) -> Mapping[str, tuple[str, ...]]:
+    value = table.take("url", None if source in WITHOUT_URL else _REQUIRED)
+    if value is None:
+        return dict.fromkeys(streams, ())
     if not isinstance(value, dict):
         value = {streams[0]: value}
     if set(value) != set(streams):
         raise table.error("url", f"must be a table with a URL for each of the streams {', '.join(streams)}")
     urls = {stream: [entry] if isinstance(entry := value[stream], str) else entry for stream in streams}
     for stream, entries in urls.items():
-        if not _are_texts(entries) or not all("://" in entry for entry in entries):
+        if not _are_texts(entries) or not (source in NOT_AT_A_URL or all("://" in entry for entry in entries)):
             raise table.error("url", f"stream {stream!r} needs a URL such as tcp://127.0.0.1:9999, or a list of them")
     return {stream: tuple(entries) for stream, entries in urls.items()}
 

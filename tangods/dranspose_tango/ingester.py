@@ -3,14 +3,23 @@
 from __future__ import annotations
 
 from tango import AttrWriteType
-from tango.server import device_property
+from tango.server import command, device_property
 
+from dranspose.data.message import MalformedFrameError
 from dranspose.dataplane.ingester import KEEP_BYTES, Ingester
 from dranspose.dataplane.statistics import IngesterStatistics
+from dranspose.protocol import StreamName
 from dranspose.sources.catalogue import BUILT_IN, make_sources
+from dranspose.sources.sardana import SardanaSource
+from dranspose.sources.source import Source, SourceError
+from dranspose_tango.analysis_folder import FOLDER
 from dranspose_tango.controlled_device import ControlledDevice, counted
 from dranspose_tango.node_device import reading, refuse
+from dranspose_tango.sources.attribute import ReadAlongSource
 from dranspose_tango.text import latin
+
+SOURCES = {**BUILT_IN, "tango": "dranspose_tango.sources.attribute:ChangeEventSource"}
+"""What `Source` may name."""
 
 
 class DransposeIngester(ControlledDevice):
@@ -19,13 +28,23 @@ class DransposeIngester(ControlledDevice):
     Source = device_property(
         dtype=str,
         default_value="stins",
-        doc=f"What the detectors speak: {', '.join(BUILT_IN)}, or package.module:Class of another source.",
+        doc=f"What the detectors speak: {', '.join(SOURCES)}, or package.module:Class of another source.",
     )
     Streams = device_property(dtype=[str], mandatory=True, doc="The names of the streams, as in trigger maps.")
     Urls = device_property(
         dtype=[str],
-        mandatory=True,
-        doc="Where to connect to, such as tcp://detector:9999: one for each stream, or any number as stream=url.",
+        default_value=[],
+        doc="Where to connect to, such as tcp://detector:9999: one for each stream, or any number as stream=url; none "
+        "for Sardana records that come by PushRecord.",
+    )
+    SourcePath = device_property(
+        dtype=str, default_value="", doc="The folder in which package.module:Class of another source is looked for."
+    )
+    ReadAlong = device_property(
+        dtype=[str],
+        default_value=[],
+        doc="Tango attributes that are streams of their own, as stream=DOMAIN/FAMILY/MEMBER/ATTRIBUTE: each is read "
+        "whenever a frame of the first of Streams has come for an event in which it has one too.",
     )
     BindInterface = device_property(
         dtype=str, default_value="127.0.0.1", doc="Address of the network interface on which workers connect."
@@ -46,7 +65,11 @@ class DransposeIngester(ControlledDevice):
 
     def make_node(self) -> Ingester:
         """Return the ingester; raises AnalysisError, SourceError, zmq.ZMQError."""
-        sources = make_sources(self.Source, self.Streams, self.Urls)
+        if self.SourcePath:
+            FOLDER.enter(self.SourcePath, self.get_name())
+        sources = make_sources(self.Source, self.Streams, self.Urls, SOURCES)
+        self._sardana = [source for source in sources if isinstance(source, SardanaSource)]
+        sources += self._read_along()
         return Ingester(
             self.get_name(),
             self.find_controller(),
@@ -57,6 +80,21 @@ class DransposeIngester(ControlledDevice):
             on_change=self.wake,
             keys=self.keys(),
         )
+
+    def _read_along(self) -> list[Source]:
+        read_along: list[Source] = []
+        for entry in self.ReadAlong:
+            stream, _, attribute = entry.partition("=")
+            try:
+                read_along.append(ReadAlongSource(StreamName(stream), attribute, StreamName(self.Streams[0])))
+            except ValueError as error:
+                raise SourceError(f"ReadAlong: {error}") from None
+        return read_along
+
+    def delete_device(self) -> None:
+        """End the node, and leave the folder of its source to others."""
+        super().delete_device()
+        FOLDER.leave(self.get_name())
 
     def troubles(self, statistics: IngesterStatistics) -> str:
         """Return in words what went wrong in a scan, nothing if nothing did."""
@@ -145,3 +183,16 @@ class DransposeIngester(ControlledDevice):
             return ""
         status = self.statistics.recording
         return latin(f"{status.state.value}: {status.error}" if status.error else status.state.value)
+
+    @command(doc_in="A record of Sardana's, in JSON: of type DataDescription, RecordData or RecordEnd.")
+    def PushRecord(self, record: str) -> None:
+        """Take in a record, where Source is sardana, while a scan takes the stream."""
+        origin = "DransposeIngester::PushRecord"
+        if self.node is None or len(self._sardana) != 1:
+            refuse("OPERATION_NOT_ALLOWED", "this device takes no records: its Source is not sardana, with one stream", origin)
+        try:
+            self._sardana[0].push(record.encode())
+        except SourceError as error:
+            refuse("OPERATION_NOT_ALLOWED", str(error), origin)
+        except MalformedFrameError as error:
+            refuse("INVALID_ARGUMENT", str(error), origin)

@@ -40,6 +40,7 @@ WHOLE = dedent("""\
     interface = "10.0.0.2"
     keep_bytes = 1000
     capture = "slow.cbors"
+    read_along = { oven = "lab/oven/1/temperature" }
 
     [[worker]]
     class = "src.worker:TestWorker"
@@ -107,6 +108,7 @@ def test_a_file_with_everything(folder: Path) -> None:
                 interface="10.0.0.2",
                 keep_bytes=1000,
                 capture=str(folder / "slow.cbors"),
+                read_along={"oven": "lab/oven/1/temperature"},
             ),
         ),
         workers=(
@@ -163,6 +165,8 @@ def test_its_devices(folder: Path) -> None:
             "Source": ("sources.slow:Source",),
             "Streams": ("pcap", "sardana"),
             "Urls": ("pcap=tcp://panda:1", "sardana=tcp://a:1", "sardana=tcp://b:2"),
+            "ReadAlong": ("oven=lab/oven/1/temperature",),
+            "SourcePath": analysis,
             "BindInterface": ("10.0.0.2",),
             "KeepBytes": ("1000",),
             "CapturePath": (str(folder / "slow.cbors"),),
@@ -196,6 +200,19 @@ def test_its_devices(folder: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("source", "urls"),
+    [
+        ('source = "sardana"', ()),
+        ('source = "hdf5"\nurl = "run.h5::/entry/data"', ("run.h5::/entry/data",)),
+        ('source = "tango"\nurl = "lab/oven/1/temperature"', ("lab/oven/1/temperature",)),
+    ],
+)
+def test_sources_that_connect_to_no_url(folder: Path, source: str, urls: tuple[str, ...]) -> None:
+    [ingester] = read(folder, SMALL.replace('source = "stins"\nurl = "tcp://127.0.0.1:9999"', source)).ingesters
+    assert ingester.urls == {"xrd": urls}
+
+
+@pytest.mark.parametrize(
     ("before", "after", "complaint"),
     [
         ('name = "tutorial"', "", "name: is missing"),
@@ -213,6 +230,16 @@ def test_its_devices(folder: Path) -> None:
             'url = "tcp://127.0.0.1:9999"',
             'url = { xrf = "tcp://a:1" }',
             "line 6: ingester[1].url: must be a table with a URL for each of the streams xrd",
+        ),
+        (
+            'source = "stins"',
+            'source = "stins"\nread_along = { oven = "temperature" }',
+            "line 6: ingester[1].read_along.oven: must be DOMAIN/FAMILY/MEMBER/ATTRIBUTE, not 'temperature'",
+        ),
+        (
+            'source = "stins"',
+            'source = "stins"\nread_along = { xrd = "lab/oven/1/temperature" }',
+            "line 6: ingester[1].read_along: there is a stream 'xrd' already",
         ),
         ('"stins"', '"a:b:c"', "line 5: ingester[1].source: must be stins or name a class"),
         ('["xrd"]', "[]", "line 4: ingester[1].streams: must be a list of different texts"),
@@ -249,7 +276,7 @@ def test_mistakes_are_named_with_their_line(folder: Path, before: str, after: st
 
 def test_a_stream_belongs_to_one_ingester(folder: Path) -> None:
     ingester = SMALL[SMALL.index("[[ingester]]") : SMALL.index("[worker]")]
-    with pytest.raises(EnsembleError, match=r"line 9: ingester\[2\].streams: another ingester has the stream 'xrd'"):
+    with pytest.raises(EnsembleError, match=r"line 9: ingester\[2\].streams: there is a stream 'xrd' already"):
         read(folder, SMALL.replace(ingester, ingester * 2))
     named = ingester.replace("xrd", "xrf") + 'name = "XRD"\n'
     with pytest.raises(EnsembleError, match=r"line 13: ingester\[2\].name: another ingester is named 'XRD'"):

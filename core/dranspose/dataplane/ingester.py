@@ -39,6 +39,7 @@ from dranspose.scheduling.stimuli import Held, Missing
 from dranspose.sources.matching import FrameMatcher, MatchCounts, Matched
 from dranspose.sources.packet import Skipped
 from dranspose.sources.source import Readable, Source, SourceError
+from dranspose.sources.triggered import SoftwareTrigger, software_triggers
 from dranspose.triggermap import Tags, TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
@@ -55,6 +56,7 @@ class _Scan:
     forwarding: Forwarding
     matchers: dict[StreamName, FrameMatcher]
     sources: list[Source]
+    triggers: Mapping[StreamName, Sequence[SoftwareTrigger]]
     recording: Recording | None
     marking: Marking = field(default_factory=Marking)
 
@@ -162,6 +164,7 @@ class Ingester(Node):
         try:
             trigger_map = TriggerMap.from_message(arm.trigger_map)
             sources = [source for source in self._sources if not set(trigger_map.streams).isdisjoint(source.streams)]
+            triggers = software_triggers(trigger_map, sources)
             for source in sources:
                 source.open(self._zmq)
                 opened.append(source)
@@ -186,7 +189,7 @@ class Ingester(Node):
             recording = Recording(self._recorder, path, scan, trigger_map, matchers, self._versions[arm.version])
         else:
             self._recorder.begin(None)
-        self._scan = _Scan(scan, forwarding, matchers, sources, recording)
+        self._scan = _Scan(scan, forwarding, matchers, sources, triggers, recording)
         self.counts = IngesterCounts()
         self._meter = Meter(time.monotonic())
         return ""
@@ -303,6 +306,8 @@ class Ingester(Node):
             scan.recording.take(stream, matched)
         for event, data in matched.frames:
             scan.forwarding.take(stream, event, data)
+        for trigger in scan.triggers.get(stream, ()):
+            trigger.fire([event for event, _ in matched.frames])
         if matched.missing and (missing := scan.forwarding.lose(stream, tuple(matched.missing))):
             self.counts.missing += sum(last - first + 1 for first, last in missing)
             self._send(Missing(stream, missing), scan.id)

@@ -29,22 +29,25 @@ BUILT_IN: Mapping[str, str] = {
 """Loaded when it is wanted: some need libraries that the others do without."""
 
 
-def make_sources(name: str, streams: Sequence[str], urls: Sequence[str]) -> list[Source]:
+def make_sources(
+    name: str, streams: Sequence[str], urls: Sequence[str], known: Mapping[str, str] = BUILT_IN
+) -> list[Source]:
     """Return the sources of these streams.
 
     Args:
-        name: of a built-in source, or a class as ``package.module:Class``.
+        name: of a known source, or a class as ``package.module:Class``.
         streams: their names.
         urls: where they come from: any number for a single stream, one for each of several in their order, or each
-            as ``stream=url``, which gives a stream several.
+            as ``stream=url``, which gives a stream several; or nowhere at all.
+        known: sources by their names.
 
     Raises:
         SourceError: there is no such source, or it cannot have these streams and URLs.
         AnalysisError: there is no such class.
     """
-    if ":" not in name and name not in BUILT_IN:
-        raise SourceError(f"there is no source {name!r}: it is package.module:Class, or one of {', '.join(BUILT_IN)}")
-    source_class: Any = load_class(BUILT_IN.get(name, name))
+    if ":" not in name and name not in known:
+        raise SourceError(f"there is no source {name!r}: it is package.module:Class, or one of {', '.join(known)}")
+    source_class: Any = load_class(known.get(name, name))
     if not streams or len(set(streams)) < len(streams):
         raise SourceError(f"a source {name} needs streams of different names, not {', '.join(streams) or 'none'}")
     try:
@@ -56,8 +59,10 @@ def make_sources(name: str, streams: Sequence[str], urls: Sequence[str]) -> list
 
 
 def _urls_of_each(streams: Sequence[str], urls: Sequence[str]) -> Mapping[str, Sequence[str]]:
+    if not urls:
+        return dict.fromkeys(streams, ())
     named = [url.partition("=") for url in urls]
-    if urls and all(equals and "://" not in stream for stream, equals, _ in named):
+    if all(equals and "://" not in stream for stream, equals, _ in named):
         unknown = {stream for stream, _, _ in named} - set(streams)
         if unknown:
             raise ValueError(f"there are URLs of {', '.join(sorted(unknown))}")

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import queue
 import socket
-import threading
 from collections.abc import Sequence
 from typing import Any
 from urllib.parse import urlsplit
@@ -20,6 +18,7 @@ from dranspose.event import StreamData
 from dranspose.middlewares.json_frame import MAX_BYTES, json_object
 from dranspose.middlewares.sardana import TYPE, parse
 from dranspose.protocol import StreamName
+from dranspose.sources.mailbox import Mailbox, MailboxError
 from dranspose.sources.packet import Packet, PacketKind, Skipped
 from dranspose.sources.skips import Skips
 from dranspose.sources.source import SourceError
@@ -48,15 +47,17 @@ class SardanaSource:
         if len(urls) > 1:
             raise ValueError(f"stream {stream!r}: Sardana records come to one URL, not {', '.join(urls)}")
         self.streams = (stream,)
-        self.sockets: list[socket.socket] = []
         self.listens_at: str | None = None
         self._stream = stream
         self._url = urls[0] if urls else None
-        self._pushing = threading.Lock()
-        self._records: queue.SimpleQueue[bytes] = queue.SimpleQueue()
-        self._sign: socket.socket | None = None  # sent a byte for each record
+        self._records: Mailbox[bytes] = Mailbox()
         self._server: WebServer | None = None
         self._skips = Skips(stream, self._url or "this process")
+
+    @property
+    def sockets(self) -> list[socket.socket]:
+        """What to poll; see `Source.sockets`."""
+        return self._records.readable
 
     @property
     def skipped(self) -> int:
@@ -67,12 +68,7 @@ class SardanaSource:
         """Listen; see `Source.open`."""
         self._skips = Skips(self._stream, self._url or "this process")
         self._next_number = 0
-        readable, sign = socket.socketpair()
-        readable.setblocking(False)
-        sign.setblocking(False)
-        with self._pushing:
-            self._records = queue.SimpleQueue()
-            self.sockets, self._sign = [readable], sign
+        self._records.open()
         if self._url is not None:
             try:
                 self._server = _serve(self, self._url)
@@ -86,35 +82,25 @@ class SardanaSource:
         if self._server is not None:
             self._server.close()
         self._server = self.listens_at = None
-        with self._pushing:
-            for end in (*self.sockets, *([self._sign] if self._sign else [])):
-                end.close()
-            self.sockets, self._sign = [], None
+        self._records.close()
 
     def push(self, record: bytes) -> None:
         """Take a record, in JSON; from any thread.
 
         Raises:
             SourceError: the source is closed, as no scan takes the stream, or more records wait than it holds.
+            MalformedFrameError: it lacks what `parse` needs; it is taken, for `read` to tell what it is good for.
         """
-        with self._pushing:
-            if self._sign is None:
-                raise SourceError(f"stream {self._stream!r}: no scan takes records")
-            try:
-                self._sign.send(b"\0")
-            except BlockingIOError:
-                raise SourceError(f"stream {self._stream!r}: too many records wait") from None
-            self._records.put(record)
+        try:
+            self._records.put(record, len(record))
+        except MailboxError as error:
+            raise SourceError(f"stream {self._stream!r}: no record can be taken: {error}") from None
+        parse(StreamData(TYPE, [record]))
 
     def read(self, readable: socket.socket, limit: int) -> list[Packet | Skipped]:
         """Return what was pushed; see `Source.read`."""
-        try:
-            count = len(readable.recv(limit))
-        except BlockingIOError:
-            return []
         read: list[Packet | Skipped] = []
-        for _ in range(count):
-            record = self._records.get()  # it comes right after its sign
+        for record in self._records.take(limit):
             try:
                 read.append(self._packet(record))
             except MalformedFrameError as error:
@@ -146,7 +132,6 @@ def _serve(source: SardanaSource, url: str) -> WebServer:
         record = bytes(body)
         try:
             source.push(record)
-            parse(StreamData(TYPE, [record]))  # the sender is told as well
         except SourceError as error:
             return PlainTextResponse(str(error), 503)
         except MalformedFrameError as error:

@@ -1,0 +1,42 @@
+"""Parser of the values of Tango attributes."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from dranspose.data.image import image_array
+from dranspose.data.message import MalformedFrameError
+from dranspose.data.tango_attribute import TangoAttributeEnd, TangoAttributeStart, TangoAttributeValue
+from dranspose.event import StreamData
+from dranspose.middlewares.json_frame import first_json_object
+
+TYPE = "tango"
+
+
+def parse(stream: StreamData) -> TangoAttributeStart | TangoAttributeValue | TangoAttributeEnd:
+    """Return the message that the frames of a Tango attribute's stream hold.
+
+    Frame 0 is JSON. An array follows as a frame of its own, in C order, with its ``shape`` and ``type`` in frame 0.
+
+    Raises:
+        MalformedFrameError: the frames hold no value of an attribute.
+    """
+    fields = first_json_object(stream, TYPE)
+    if stream.length > 1:
+        fields = {**fields, "value": _array(fields, stream)}
+    match fields:
+        case {"kind": "start"}:
+            return TangoAttributeStart.from_fields(fields)
+        case {"kind": "value"}:
+            return TangoAttributeValue.from_fields(fields)
+        case {"kind": "end"}:
+            return TangoAttributeEnd.from_fields(fields)
+        case _:
+            raise MalformedFrameError(f"no kind of message of an attribute: {fields.get('kind')!r:.80}")
+
+
+def _array(fields: dict[str, Any], stream: StreamData) -> Any:
+    try:
+        return image_array(stream.frames[1], fields["shape"], fields["type"], "none")
+    except (KeyError, TypeError, ValueError) as error:
+        raise MalformedFrameError(f"frame 1 is not the array that frame 0 tells of: {error!r:.200}") from None

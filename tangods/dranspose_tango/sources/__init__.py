@@ -1,0 +1,1 @@
+"""Sources that speak Tango, beside those of `dranspose.sources`."""

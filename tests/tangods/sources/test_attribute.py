@@ -1,0 +1,207 @@
+"""Tango attributes as streams: by their change events, or read when a frame of another stream comes."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from typing import Any, ClassVar
+
+import numpy as np
+import pytest
+import tango
+from tango.server import Device, attribute, command
+from tango.test_context import MultiDeviceTestContext
+from tests.core.sources.live import STREAM, Scan
+
+from dranspose.data.message import MalformedFrameError
+from dranspose.data.tango_attribute import TangoAttributeEnd, TangoAttributeStart, TangoAttributeValue
+from dranspose.event import StreamData
+from dranspose.middlewares.tango_attribute import parse
+from dranspose.protocol import StreamName
+from dranspose.sources.matching import MatchCounts
+from dranspose.sources.packet import PacketKind
+from dranspose_tango.sources import attribute as module
+from dranspose_tango.sources.attribute import ChangeEventSource, ReadAlongSource
+
+OVEN = "lab/oven/1"
+TRIGGER = StreamName("camera")
+
+
+class Oven(Device):
+    """Has an attribute of each kind."""
+
+    broken: ClassVar[bool] = False
+
+    def init_device(self) -> None:
+        super().init_device()
+        self._temperature = 20.0
+        self.set_change_event("temperature", True, False)
+        self.set_state(tango.DevState.ON)
+
+    @attribute(dtype=float)
+    def temperature(self) -> float:
+        if Oven.broken:
+            raise RuntimeError("the thermocouple is broken")
+        return self._temperature
+
+    @command(dtype_in=float)
+    def Heat(self, temperature: float) -> None:
+        self._temperature = temperature
+        self.push_change_event("temperature", temperature)
+
+    @attribute(dtype=(float,), max_dim_x=5)
+    def profile(self) -> list[float]:
+        return [1.0, np.nan, 3.0]
+
+    @attribute(dtype=((np.uint16,),), max_dim_x=5, max_dim_y=5)
+    def image(self) -> Any:
+        return np.arange(6, dtype=np.uint16).reshape(2, 3)
+
+    @attribute(dtype=str)
+    def sample(self) -> str:
+        return "LaB6 µ"
+
+    @attribute(dtype=((str,),), max_dim_x=2, max_dim_y=2)
+    def table(self) -> Any:
+        return [["a", "b"], ["c", "d"]]
+
+    @attribute(dtype=bool)
+    def closed(self) -> bool:
+        return True
+
+    @attribute(dtype="DevLong64")
+    def count(self) -> int:
+        return 2**62 + 1
+
+    @attribute(dtype="DevEncoded")
+    def blob(self) -> Any:
+        return "raw", b"\x01\x02"
+
+    @attribute(dtype=float)
+    def unknown(self) -> Any:
+        return 0.0, time.time(), tango.AttrQuality.ATTR_INVALID
+
+
+@pytest.fixture(scope="module")
+def oven() -> Iterator[tango.DeviceProxy]:
+    with MultiDeviceTestContext([{"class": Oven, "devices": [{"name": OVEN}]}], process=False):
+        yield tango.DeviceProxy(OVEN)
+
+
+def read_along(name: str = "temperature") -> ReadAlongSource:
+    return ReadAlongSource(STREAM, f"{OVEN}/{name}", TRIGGER)
+
+
+def triggered(source: ReadAlongSource, frames: int) -> Scan:
+    """Return a scan in which all frames are asked for at once."""
+    scan = Scan(source, frames - 2)
+
+    def is_over(scan: Scan) -> bool:
+        if not asked:
+            asked.append(True)
+            for number in range(frames):
+                kind = {0: PacketKind.START, frames - 1: PacketKind.END}.get(number, PacketKind.FRAME)
+                source.trigger(kind, number)
+        return scan.matcher.phase.name == "OVER"
+
+    asked: list[bool] = []
+    return scan.run(is_over)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("temperature", 20.0),
+        ("profile", np.array([1.0, np.nan, 3.0])),
+        ("image", np.arange(6, dtype=np.uint16).reshape(2, 3)),
+        ("sample", "LaB6 µ"),
+        ("table", [["a", "b"], ["c", "d"]]),
+        ("closed", True),
+        ("count", 2**62 + 1),
+        ("blob", np.array([1, 2], np.uint8)),
+        ("State", "ON"),
+        ("unknown", None),
+    ],
+)
+def test_values_of_all_kinds(oven: tango.DeviceProxy, name: str, value: object) -> None:
+    start, first, end = triggered(read_along(name), 3).parsed(parse).values()
+    assert (type(start), type(first), type(end)) == (TangoAttributeStart, TangoAttributeValue, TangoAttributeEnd)
+    assert first.attribute == f"{OVEN}/{name}"
+    assert first.quality == ("ATTR_INVALID" if value is None else "ATTR_VALID")
+    assert first.time >= start.time > 1.7e9
+    if isinstance(value, np.ndarray):
+        np.testing.assert_array_equal(first.value, value, strict=True)
+        assert not first.value.flags.writeable
+    else:
+        assert first.value == value
+
+
+def test_what_cannot_be_read_is_missing(oven: tango.DeviceProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Oven, "broken", True)
+    scan = triggered(read_along(), 4)
+    assert (scan.matcher.counts, scan.missing) == (MatchCounts(delivered=2, missing=2), [(1, 2)])
+    assert ["the thermocouple is broken" in skipped.reason for skipped in scan.skipped] == [True] * 3
+    start, _ = scan.parsed(parse).values()
+    assert (start.value, start.quality) == (None, "ATTR_INVALID")
+
+
+def test_a_device_that_is_not_there() -> None:
+    scan = triggered(ReadAlongSource(STREAM, "tango://127.0.0.1:1/lab/oven/2/temperature#dbase=no", TRIGGER), 3)
+    assert scan.matcher.counts == MatchCounts(delivered=2, missing=1)
+    assert len(scan.skipped) == 2
+
+
+def test_triggers_that_come_too_fast_are_counted(oven: tango.DeviceProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "MOST_TRIGGERS", 0)
+    scan = triggered(read_along(), 5)
+    assert scan.matcher.counts == MatchCounts(delivered=2, missing=3)
+    assert [skipped.reason for skipped in scan.skipped] == ["0 others are to be read before it"] * 3
+
+
+def test_each_change_is_a_frame(oven: tango.DeviceProxy) -> None:
+    oven.Heat(10.0)
+    source = ChangeEventSource(STREAM, [f"{OVEN}/temperature"])
+    scan = Scan(source, 5)
+
+    def is_over(scan: Scan) -> bool:
+        if heats:
+            oven.Heat(heats.pop(0))
+        return scan.matcher.phase.name == "OVER"
+
+    heats = [11.0, 12.0, 13.0, 12.0, 11.0, 10.0, 9.0]
+    scan.run(is_over)
+    start, *values, end = scan.parsed(parse).values()
+    assert start.value == 10.0
+    assert [value.value for value in values] == [11.0, 12.0, 13.0, 12.0, 11.0]
+    assert isinstance(end, TangoAttributeEnd)
+    assert scan.missing == []
+
+
+def test_an_attribute_without_change_events(oven: tango.DeviceProxy, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.WARNING)
+    source = ChangeEventSource(STREAM, [f"{OVEN}/profile"])
+    source.open(None)  # type: ignore[arg-type]
+    source.close()
+    assert any(f"'detector': cannot subscribe to {OVEN}/profile" in message for message in caplog.messages)
+
+
+@pytest.mark.parametrize("name", ["temperature", "lab/oven/1", ""])
+def test_what_is_no_name_of_an_attribute(name: str) -> None:
+    with pytest.raises(ValueError, match="is not DOMAIN/FAMILY/MEMBER/ATTRIBUTE"):
+        ChangeEventSource(STREAM, [name])
+
+
+@pytest.mark.parametrize(
+    ("frames", "reason"),
+    [
+        ([b"{}"], "no kind of message of an attribute: None"),
+        ([b'{"kind": "value"}'], "lacks the field 'attribute'"),
+        ([b'{"kind": "value", "shape": [2], "type": "uint8"}', b"\0"], "frame 1 is not the array"),
+        ([b'{"kind": "value", "shape": 2, "type": "uint8"}', b"\0"], "frame 1 is not the array"),
+        ([b'{"kind": "value", "type": "uint8"}', b"\0"], "frame 1 is not the array"),
+    ],
+)
+def test_what_is_no_value(frames: list[Any], reason: str) -> None:
+    with pytest.raises(MalformedFrameError, match=reason):
+        parse(StreamData("tango", frames))
