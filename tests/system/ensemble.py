@@ -19,18 +19,22 @@ from dranspose.dataplane.controller import Controller, Phase, Status
 from dranspose.dataplane.ingester import Ingester
 from dranspose.dataplane.reducer import Reducer
 from dranspose.dataplane.worker import Worker
-from dranspose.protocol import ParameterName, StreamName
+from dranspose.protocol import ParameterName
 from dranspose.simulate.stins import StinsDetector, simulate
-from dranspose.sources.stins import StinsSource
+from dranspose.sources.catalogue import make_sources
 from dranspose.triggermap import TriggerMap
 
 PATIENCE = 30.0  # seconds that a test waits for what should take one
 _processes = multiprocessing.get_context("spawn")
 
 
-def _run_ingester(folder: str, name: str, controller: str, urls: Mapping[str, str], capture: str) -> None:
+def _run_ingester(
+    folder: str, name: str, controller: str, urls: Mapping[str, str], capture: str, protocols: Mapping[str, str]
+) -> None:
     _settle(folder)
-    sources = [StinsSource(StreamName(stream), [url]) for stream, url in urls.items()]
+    sources = [
+        source for stream, url in urls.items() for source in make_sources(protocols.get(stream, "stins"), [stream], [url])
+    ]
     ingester = Ingester(name, controller, sources, capture=capture)
     signal.signal(signal.SIGTERM, lambda *_: ingester.stop())
     ingester.run()
@@ -105,9 +109,11 @@ class Ensemble:
         self._thread = threading.Thread(target=self.controller.run, name="controller")
         self._thread.start()
 
-    def start_ingester(self, name: str, urls: Mapping[str, str], capture: str = "") -> None:
-        """Start an ingester for these streams, which records them if it is told where."""
-        self._start(name, _run_ingester, dict(urls), capture)
+    def start_ingester(
+        self, name: str, urls: Mapping[str, str], capture: str = "", protocols: Mapping[str, str] | None = None
+    ) -> None:
+        """Start an ingester for these streams, STINS if not told otherwise; it records them if it is told where."""
+        self._start(name, _run_ingester, dict(urls), capture, dict(protocols or {}))
 
     def start_worker(self, name: str, tags: Sequence[str] = ("generic",)) -> None:
         """Start a worker."""
