@@ -189,7 +189,11 @@ class DransposeIngester(ControlledDevice):
         """Take in a record, where Source is sardana, while a scan takes the stream."""
         origin = "DransposeIngester::PushRecord"
         if self.node is None or len(self._sardana) != 1:
-            refuse("OPERATION_NOT_ALLOWED", "this device takes no records: its Source is not sardana, with one stream", origin)
+            refuse(
+                "OPERATION_NOT_ALLOWED",
+                "this device takes no records: its Source is not sardana, with one stream",
+                origin,
+            )
         try:
             self._sardana[0].push(record.encode())
         except SourceError as error:

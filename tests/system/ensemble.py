@@ -33,7 +33,9 @@ def _run_ingester(
 ) -> None:
     _settle(folder)
     sources = [
-        source for stream, url in urls.items() for source in make_sources(protocols.get(stream, "stins"), [stream], [url])
+        source
+        for stream, url in urls.items()
+        for source in make_sources(protocols.get(stream, "stins"), [stream], [url])
     ]
     ingester = Ingester(name, controller, sources, capture=capture)
     signal.signal(signal.SIGTERM, lambda *_: ingester.stop())
@@ -79,7 +81,7 @@ class Ensemble:
     """A controller and its nodes; leaving the context kills what is left of them."""
 
     def __init__(self, folder: Path, worker: str, reducer: str, values: Mapping[str, bytes] | None = None) -> None:
-        self._folder = folder
+        self.folder = folder
         self._worker, self._reducer = worker, reducer
         self._given = {ParameterName(name): data for name, data in (values or {}).items()}
         self.controller = Controller(self._given)
@@ -160,7 +162,7 @@ class Ensemble:
 
     def _start(self, name: str, run: object, *arguments: object) -> None:
         process = _processes.Process(
-            target=run, args=(str(self._folder), name, self.controller.url, *arguments), name=name
+            target=run, args=(str(self.folder), name, self.controller.url, *arguments), name=name
         )
         process.start()
         self.processes[name] = process

@@ -1,6 +1,7 @@
 """An analysis that recalls everything: the fields of each message, by event and stream, pickled at the end of a scan."""
 
 import pickle
+from collections.abc import Mapping
 from pathlib import Path
 
 import zmq
@@ -45,11 +46,11 @@ class RecallingWorker:
         found = {"class": type(message).__name__}
         for name in ARRAYS:
             try:
-                found[name] = getattr(message, name, None)
+                found[name] = without_frames(getattr(message, name, None))
             except MalformedFrameError as error:
                 found["malformed"] = str(error)
         names = vars(message) if hasattr(message, "__dict__") else message.__slots__
-        return without_frames(found | {name: getattr(message, name) for name in names})
+        return found | without_frames({name: getattr(message, name) for name in names if name not in ARRAYS})
 
 
 class RecallingReducer:
@@ -67,7 +68,7 @@ class RecallingReducer:
 
 def without_frames(value):
     """Return a value without what was not parsed."""
-    if isinstance(value, dict):
+    if isinstance(value, Mapping):
         return {key: without_frames(item) for key, item in value.items() if not isinstance(item, zmq.Frame | bytes)}
     if isinstance(value, list):
         return [without_frames(item) for item in value if not isinstance(item, zmq.Frame | bytes)]

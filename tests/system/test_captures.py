@@ -98,7 +98,17 @@ def test_stins(events: dict[int, Any]) -> None:
     assert (start["filename"], end["htype"]) == ("output/xrd.h5", "series_end")
     assert [image["frame"] for image in images] == list(range(9))
     assert {(image["data"].shape, image["data"].dtype.name) for image in images} == {((10, 10), "uint16")}
-    assert [image["data"][:2, 8:].mean() for image in images] == [9.25, 11.25, 11.75, 4.25, 2.25, 3.0, 4.75, 7.75, 10.75]
+    assert [image["data"][:2, 8:].mean() for image in images] == [
+        9.25,
+        11.25,
+        11.75,
+        4.25,
+        2.25,
+        3.0,
+        4.75,
+        7.75,
+        10.75,
+    ]
     assert [float(round(image["data"][:3, 7:].mean(), 4)) for image in images] == [
         8.8889, 8.6667, 8.1111, 6.0, 6.6667, 8.2222, 10.6667, 12.4444, 14.3333,
     ]  # fmt: skip

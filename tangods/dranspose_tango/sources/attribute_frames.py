@@ -18,7 +18,9 @@ KINDS = {PacketKind.START: "start", PacketKind.FRAME: "value"}
 def value_frames(kind: PacketKind, attribute: str, read: tango.DeviceAttribute | None) -> StreamData:
     """Return a start or a value, of which nothing may be known."""
     if read is None:
-        return _data({"kind": KINDS[kind], "attribute": attribute, "time": 0.0, "quality": "ATTR_INVALID", "value": None})
+        return _data(
+            {"kind": KINDS[kind], "attribute": attribute, "time": 0.0, "quality": "ATTR_INVALID", "value": None}
+        )
     fields = {
         "kind": KINDS[kind],
         "attribute": attribute,
