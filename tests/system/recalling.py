@@ -1,4 +1,4 @@
-"""An analysis that recalls everything: the fields of each message, by event and stream, pickled at the end of a scan."""
+"""An analysis that recalls everything: the fields of each message, by event and stream, in a pickle at the end."""
 
 import pickle
 from collections.abc import Mapping
@@ -39,6 +39,8 @@ class RecallingWorker:
         return {name: self.fields(stream) for name, stream in event.streams.items()}
 
     def fields(self, stream):
+        if stream.typ not in self.parsers:
+            return {"frames": [bytes(frame) for frame in stream.frames]}
         try:
             message = self.parsers[stream.typ](stream)
         except MalformedFrameError as error:

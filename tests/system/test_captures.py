@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import pickle
 import threading
-from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -54,7 +53,7 @@ def trigger_map() -> TriggerMap:
 
 
 @pytest.fixture(scope="module")
-def events(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[int, Any]]:
+def events(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     """Play all captures into one scan; return what the parsers made of it, by event and stream."""
     folder = tmp_path_factory.mktemp("scan")
     urls = {stream: free_url() for stream in CAPTURES}
@@ -77,7 +76,7 @@ def events(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> Iterator
     assert status.failed == ""
     assert status.report is not None
     assert (status.report.completed, status.report.failed) == (EVENTS + 2, 0)
-    yield pickle.loads((folder / "events.pickle").read_bytes())
+    return pickle.loads((folder / "events.pickle").read_bytes())
 
 
 def frames(events: dict[int, Any], stream: str) -> list[dict[str, Any]]:
@@ -172,10 +171,21 @@ def test_xspress3(events: dict[int, Any]) -> None:
 def test_lecroy(events: dict[int, Any]) -> None:
     prepare, first, second, end = frames(events, "scope")
     assert (prepare["class"], end["class"], end["frames"]) == ("LecroyPrepare", "LecroyEnd", 4)
-    for parsed, time, ends in (
-        (first, 1740563664.870739, [(-0.00458128725313145, 0.00039550681321998127), (0.005284421413307427, 0.0024374988861382008)]),
-        (second, 1740563664.335, [(0.0066137528210674645, 0.004031972234770365), (0.009769038504600758, 0.001180663522973191)]),
-    ):  # fmt: skip
+    for parsed, time, firsts, lasts in (
+        (
+            first,
+            1740563664.870739,
+            [-0.00458128725313145, 0.005284421413307427],
+            [0.00039550681321998127, 0.0024374988861382008],
+        ),
+        (
+            second,
+            1740563664.335,
+            [0.0066137528210674645, 0.009769038504600758],
+            [0.004031972234770365, 0.001180663522973191],
+        ),
+    ):
         assert (parsed["channels"], parsed["timestamps"]) == ([2, 4], [[time], [time]])
         assert [(data.shape, data.dtype.name) for data in parsed["data"]] == [((1, 8002), "float64")] * 2
-        assert [(data[0, 0], data[0, -1]) for data in parsed["data"]] == ends
+        assert [data[0, 0] for data in parsed["data"]] == firsts
+        assert [data[0, -1] for data in parsed["data"]] == lasts

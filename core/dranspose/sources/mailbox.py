@@ -1,4 +1,4 @@
-"""What other threads hand to the one that polls sockets: a queue, and a socket that is readable while it holds items."""
+"""What other threads hand to the one that polls: a queue, and a socket that is readable while it holds something."""
 
 from __future__ import annotations
 

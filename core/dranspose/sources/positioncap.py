@@ -18,6 +18,9 @@ REQUEST = b"\n"
 """No options: data comes scaled, as text, after a header."""
 
 ACCEPTED = b"OK"
+FINISHED = (b" Ok", b" Disarmed")
+"""Other ends, such as ``Data overrun``, tell that triggers were lost in the PandABox."""
+
 MAX_LINE_BYTES = 2**16
 MAX_HEADER_LINES = 2**12
 
@@ -88,6 +91,8 @@ class PositioncapSource(ZmqSource):
             yield self._packet(PacketKind.FRAME, line, connection)
         elif line.startswith(b"END "):
             self._in_arm = False
+            if not line.endswith(FINISHED):
+                logger.warning("stream %r: the arm did not end well: %s", self.stream, line.decode("latin-1"))
             yield self._packet(PacketKind.END, line, connection)
         elif b": " in line:
             self._header = [line]

@@ -29,7 +29,7 @@ QUEUED_MESSAGES = {zmq.PULL: 64, zmq.STREAM: 1000, zmq.SUB: 10_000}
 
 _WATCHED = zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED | zmq.EVENT_CONNECT_RETRIED | zmq.EVENT_DISCONNECTED
 
-_OPTIONS = {
+OPTIONS = {
     zmq.LINGER: 0,
     zmq.CONNECT_TIMEOUT: 5_000,
     zmq.RECONNECT_IVL: 100,
@@ -107,7 +107,7 @@ class ZmqSource(ABC):
         for connection, url in enumerate(self._urls):
             socket = context.socket(self.socket_type)
             self._connection_of[socket] = connection
-            for option, value in _OPTIONS.items():
+            for option, value in OPTIONS.items():
                 socket.setsockopt(option, value)
             socket.setsockopt(zmq.RCVHWM, QUEUED_MESSAGES[self.socket_type])
             socket.setsockopt(zmq.MAXMSGSIZE, self.max_part_bytes)

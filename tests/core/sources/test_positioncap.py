@@ -15,10 +15,13 @@ from tests.core.sources.live import STREAM, TIMEOUT, Scan, running
 from dranspose.data.positioncap import PositionCapEnd, PositionCapStart, PositionCapValues
 from dranspose.middlewares.positioncap import PositioncapParser
 from dranspose.simulate.positioncap import HEADER, arm, serve
-from dranspose.sources import positioncap
+from dranspose.sources import positioncap, zmq_source
 from dranspose.sources.matching import MatchCounts, Phase
 from dranspose.sources.packet import Packet, Skipped
 from dranspose.sources.positioncap import PositioncapSource
+
+TCP_REPAIR = 19
+"""An option of Linux's: the other side is told nothing when the socket is closed."""
 
 KINDS = {PositionCapStart: "h", PositionCapValues: "v", PositionCapEnd: "e"}
 
@@ -146,9 +149,44 @@ def test_what_never_ends_is_not_kept(endless: bytes, limit: str, monkeypatch: py
     assert taken(of_source, *arm(1)) == [Skipped(STREAM, "what came before it was lost", text[:32]) for text in arm(1)]
 
 
+@pytest.mark.parametrize(("reason", "warnings"), [("Ok", 0), ("Disarmed", 0), ("Data overrun", 1)])
+def test_an_arm_that_lost_triggers_is_told(reason: str, warnings: int, caplog: pytest.LogCaptureFixture) -> None:
+    *_, end = taken(source(), *list(arm(1))[:-1], f"END 1 {reason}\n".encode())
+    assert isinstance(end, Packet)
+    assert end.kind.value == "end"
+    assert sum(f"did not end well: END 1 {reason}" in message for message in caplog.messages) == warnings
+
+
 def test_a_server_that_refuses_is_quoted(caplog: pytest.LogCaptureFixture) -> None:
     [skipped] = taken(source(), b"ERR No such option\n")
     assert (skipped.first_bytes, skipped.reason) == (b"ERR No such option", "it is no line of a PandABox")  # type: ignore[union-attr]
+
+
+def test_a_host_that_is_gone_without_a_word_is_noticed(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.INFO)
+    for option in (zmq.TCP_KEEPALIVE_IDLE, zmq.TCP_KEEPALIVE_INTVL):
+        monkeypatch.setitem(zmq_source.OPTIONS, option, 1)
+    with socket.create_server(("127.0.0.1", 0)) as server, zmq.Context() as context:
+        server.settimeout(TIMEOUT)
+        of_source = PositioncapSource(STREAM, [f"tcp://127.0.0.1:{server.getsockname()[1]}"])
+        of_source.open(context)
+        client, _ = server.accept()
+        try:
+            client.setsockopt(socket.SOL_TCP, TCP_REPAIR, 1)
+        except PermissionError:
+            of_source.close()
+            client.close()
+            pytest.skip("to close a TCP connection without a word needs CAP_NET_ADMIN")
+        client.close()
+        again, _ = server.accept()
+        again.close()
+        while not any("lost the connection" in message for message in caplog.messages):
+            for readable in of_source.sockets:
+                if readable.poll(100):
+                    of_source.read(readable, 10)
+        of_source.close()
 
 
 def test_it_asks_for_data_as_soon_as_it_is_connected() -> None:

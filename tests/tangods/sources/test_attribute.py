@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import logging
-import time
 from collections.abc import Iterator
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 import pytest
 import tango
-from tango.server import Device, attribute, command
 from tango.test_context import MultiDeviceTestContext
 from tests.core.sources.live import STREAM, Scan
+from tests.tangods.sources.oven import Oven
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.data.tango_attribute import TangoAttributeEnd, TangoAttributeStart, TangoAttributeValue
@@ -26,61 +25,6 @@ from dranspose_tango.sources.attribute import ChangeEventSource, ReadAlongSource
 
 OVEN = "lab/oven/1"
 TRIGGER = StreamName("camera")
-
-
-class Oven(Device):
-    """Has an attribute of each kind."""
-
-    broken: ClassVar[bool] = False
-
-    def init_device(self) -> None:
-        super().init_device()
-        self._temperature = 20.0
-        self.set_change_event("temperature", True, False)
-        self.set_state(tango.DevState.ON)
-
-    @attribute(dtype=float)
-    def temperature(self) -> float:
-        if Oven.broken:
-            raise RuntimeError("the thermocouple is broken")
-        return self._temperature
-
-    @command(dtype_in=float)
-    def Heat(self, temperature: float) -> None:
-        self._temperature = temperature
-        self.push_change_event("temperature", temperature)
-
-    @attribute(dtype=(float,), max_dim_x=5)
-    def profile(self) -> list[float]:
-        return [1.0, np.nan, 3.0]
-
-    @attribute(dtype=((np.uint16,),), max_dim_x=5, max_dim_y=5)
-    def image(self) -> Any:
-        return np.arange(6, dtype=np.uint16).reshape(2, 3)
-
-    @attribute(dtype=str)
-    def sample(self) -> str:
-        return "LaB6 µ"
-
-    @attribute(dtype=((str,),), max_dim_x=2, max_dim_y=2)
-    def table(self) -> Any:
-        return [["a", "b"], ["c", "d"]]
-
-    @attribute(dtype=bool)
-    def closed(self) -> bool:
-        return True
-
-    @attribute(dtype="DevLong64")
-    def count(self) -> int:
-        return 2**62 + 1
-
-    @attribute(dtype="DevEncoded")
-    def blob(self) -> Any:
-        return "raw", b"\x01\x02"
-
-    @attribute(dtype=float)
-    def unknown(self) -> Any:
-        return 0.0, time.time(), tango.AttrQuality.ATTR_INVALID
 
 
 @pytest.fixture(scope="module")
