@@ -1,0 +1,1 @@
+"""Tests of what a facility has around the devices: its Tango installation, and more hosts than one."""
