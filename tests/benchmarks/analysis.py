@@ -56,3 +56,10 @@ class LatencyReducer:
     def finish(self, parameters=None):
         milliseconds = [1000 * float(np.percentile(self.seconds[10:], p)) for p in (50, 99)]
         Path("latency.json").write_text(json.dumps(milliseconds))
+
+
+class TimedReducer(SumReducer):
+    """Writes at which time of the monotonic clock the last result was reduced."""
+
+    def finish(self, parameters=None):
+        Path("finished").write_text(str(time.monotonic()))

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 import bench_azint
+import bench_devices
 import bench_live
 import bench_parse
 import bench_replay
@@ -25,6 +26,7 @@ def main() -> None:
         ("source", bench_source.main),
         ("parse", bench_parse.main),
         ("live", lambda: bench_live.main(["--peer", str(peer)] if peer else [])),
+        ("devices", bench_devices.main),
     ):
         print(f"\n## {name}", flush=True)
         bench()
