@@ -21,8 +21,15 @@ LOOK_INTERVAL = 1.0  # seconds between two looks for a controller that is out of
 class ControlledDevice(NodeDevice):
     """A device whose node follows a controller, and finds it again when that was started anew.
 
-    STANDBY: ready for a scan. RUNNING: in a scan. ALARM: ready, but something went wrong in the last scan. UNKNOWN: out
-    of touch with the controller. FAULT: the device cannot take part in a scan.
+    States:
+        INIT: Starting.
+        UNKNOWN: Out of touch with the controller, or looking for it. It comes back by itself when the controller's device
+            runs, the property Controller names it, and the network lets through what the controller's BindInterface says.
+        STANDBY: Ready for a scan.
+        RUNNING: In a scan.
+        ALARM: Ready, but something went wrong in the last scan, as Status says: lastError has more. Reset forgets it.
+        FAULT: It cannot take part in a scan: a property is wrong, or the user's class, or there is a bug. Correct what
+            Status and lastError say, then Reset, or Init after a change of properties.
     """
 
     Controller = device_property(
