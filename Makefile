@@ -5,7 +5,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 OTHER_VERSIONS := $(addprefix $(VENV)/,h5pyd-0.18.0 h5pyd-0.24.0 cbor2-5.6.5 cbor2-5.9.0)
 
-.PHONY: run test lint typecheck bench clean
+.PHONY: run test lint typecheck bench docs clean
 
 run: $(VENV)/run.installed
 	$(BIN)/dranspose demo
@@ -23,6 +23,9 @@ typecheck: $(VENV)/dev.installed
 
 bench: $(VENV)/bench.installed
 	$(BIN)/python tests/benchmarks/run.py $(if $(PEER),--peer $(PEER))
+
+docs: $(VENV)/run.installed
+	$(BIN)/python resources/docs/device_pages.py
 
 clean:
 	rm -rf $(VENV)

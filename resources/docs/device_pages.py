@@ -29,7 +29,8 @@ def pages() -> Iterator[tuple[Path, str]]:
     devices = [{"class": device_class, "devices": [{"name": name}]} for device_class, name in names.items()]
     with MultiDeviceTestContext(devices, process=False):
         for device_class, name in names.items():
-            yield FOLDER / f"{device_class.__module__.rpartition('.')[2]}.md", _page(device_class, tango.DeviceProxy(name))
+            kind = device_class.__module__.rpartition(".")[2]
+            yield FOLDER / f"{kind}.md", _page(device_class, tango.DeviceProxy(name))
 
 
 def _page(device_class: type[Device], device: tango.DeviceProxy) -> str:
@@ -94,8 +95,9 @@ def _type(kind: tango.CmdArgType) -> str:
 
 
 def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *([cell.replace("|", r"\|").replace("<", r"\<") for cell in row] for row in rows)]
-    return "\n".join(f"| {' | '.join(line)} |".replace("  ", " ") for line in lines)
+    body = ([cell.replace("|", r"\|").replace("<", r"\<") for cell in row] for row in rows)
+    lines = (f"| {' | '.join(row)} |" for row in (head, ["---"] * len(head), *body))
+    return "\n".join(line.replace("  ", " ") for line in lines)
 
 
 if __name__ == "__main__":

@@ -23,8 +23,8 @@ class ControlledDevice(NodeDevice):
 
     States:
         INIT: Starting.
-        UNKNOWN: Out of touch with the controller, or looking for it. It comes back by itself when the controller's device
-            runs, the property Controller names it, and the network lets through what the controller's BindInterface says.
+        UNKNOWN: Out of touch with the controller, or looking for it. It comes back by itself when the controller's
+            device runs, the property Controller names it, and the controller's BindInterface can be reached.
         STANDBY: Ready for a scan.
         RUNNING: In a scan.
         ALARM: Ready, but something went wrong in the last scan, as Status says: lastError has more. Reset forgets it.
