@@ -52,7 +52,7 @@ class DransposeController(NodeDevice):
         STANDBY: Ready for a scan.
         MOVING: The nodes are being armed, which takes a moment. Abort gives it up.
         RUNNING: In a scan. If nothing moves, Status says which tags no worker has, or look for a device in FAULT.
-        ALARM: Ready, but events of the last scan failed or were lost; lastErrors has the tracebacks. Reset forgets them.
+        ALARM: Ready, but events of the last scan failed or were lost; lastErrors has tracebacks. Reset forgets them.
         FAULT: The last scan could not go on, or a property is wrong, as Status says. Restart the device that it names,
             or correct the property, and then Reset; after a failed scan the next one may begin at once.
     """
