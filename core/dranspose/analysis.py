@@ -72,19 +72,31 @@ def load_class(path: str) -> type:
         AnalysisError: the text has another form, or a part of the path is not found; says which.
         UserCodeError: the module raises while it is imported.
     """
-    module_name, _, class_name = path.partition(":")
-    if not (class_name and all(module_name.split("."))) or "/" in path:
-        raise AnalysisError(f"{path!r} names no class: write it as package.module:Class, such as src.worker:TestWorker")
+    found: type = _load(path, "class", "src.worker:TestWorker", inspect.isclass)
+    return found
+
+
+def load_function(path: str) -> Callable[..., Any]:
+    """Return the function that ``package.module:function`` names, as `load_class` does a class."""
+    found: Callable[..., Any] = _load(path, "function", "src.sample:image", inspect.isfunction)
+    return found
+
+
+def _load(path: str, kind: str, example: str, is_one: Callable[[object], bool]) -> Any:
+    module_name, _, name = path.partition(":")
+    if not (name and all(module_name.split("."))) or "/" in path:
+        raise AnalysisError(f"{path!r} names no {kind}: write it as package.module:{kind.title()}, such as {example}")
     if (here := str(Path.cwd())) not in sys.path:
         sys.path.insert(0, here)
     fallback.install()
     module = _import_module(path, module_name)
-    found = getattr(module, class_name, None)
-    if not isinstance(found, type):
-        own = sorted(n for n, v in vars(module).items() if isinstance(v, type) and v.__module__ == module.__name__)
-        what = "no class" if found is None else f"no class but a {type(found).__name__}"
+    found = getattr(module, name, None)
+    if not is_one(found):
+        own = sorted(n for n, v in vars(module).items() if is_one(v) and v.__module__ == module.__name__)
+        what = f"no {kind}" if found is None else f"no {kind} but a {type(found).__name__}"
+        plural = {"class": "classes", "function": "functions"}[kind]
         raise AnalysisError(
-            f"{path}: there is {what} {class_name!r} in {_place(module)}; its classes are {', '.join(own) or 'none'}"
+            f"{path}: there is {what} {name!r} in {_place(module)}; its {plural} are {', '.join(own) or 'none'}"
         )
     return found
 

@@ -3,14 +3,24 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 
 
-def messages(triggers: int, per_message: int = 15, first_message_id: int = 1) -> Iterator[list[bytes]]:
+def values(trigger: int) -> dict[str, float]:
+    """Return what is captured at a trigger: an ``energy``, and a position that goes down."""
+    return {"energy": 8900 + trigger / 10, "INENC3.VAL.Mean": float(-trigger)}
+
+
+def messages(
+    triggers: int,
+    per_message: int = 15,
+    first_message_id: int = 1,
+    content: Callable[[int], Mapping[str, float]] | None = None,
+) -> Iterator[list[bytes]]:
     """Yield the messages of one series, of which each but the last has data of so many triggers.
 
-    Trigger i has ``triggernumber`` = i + 1, ``energy`` = 8900 + i / 10 and ``INENC3.VAL.Mean`` = -i.
+    ``content`` gives the channels of a trigger, in place of `values`; ``triggernumber``, from 1, comes with them.
     """
     message_id = first_message_id
     armed = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
@@ -18,11 +28,9 @@ def messages(triggers: int, per_message: int = 15, first_message_id: int = 1) ->
     for first in range(0, triggers, per_message):
         message_id += 1
         numbers = range(first, min(first + per_message, triggers))
-        channels = {
-            "triggernumber": [float(i + 1) for i in numbers],
-            "energy": [8900 + i / 10 for i in numbers],
-            "INENC3.VAL.Mean": [float(-i) for i in numbers],
-        }
+        captured = [(content or values)(i) for i in numbers]
+        channels = {name: [each[name] for each in captured] for name in captured[0]}
+        channels["triggernumber"] = [float(i + 1) for i in numbers]
         yield [_json(message_id=message_id, message_type="data", version=1, frame_number=first, **channels)]
     yield [_json(message_id=message_id + 1, message_type="series-end", version=1)]
 

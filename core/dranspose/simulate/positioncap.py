@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 import threading
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from datetime import UTC, datetime
 
 LOOKS_FOR_STOP = 0.1  # seconds
@@ -18,21 +18,35 @@ process: Scaled
 format: ASCII
 fields:
  PCAP.TS_TRIG double Value scale: 8e-09 offset: 0 units: s
- INENC1.VAL double Mean scale: 0.001 offset: 0 units: mm
- COUNTER1.OUT uint32 Value
-
+{fields}
 """
 
 
-def arm(triggers: int) -> Iterator[bytes]:
+def values(trigger: int) -> dict[str, float]:
+    """Return what is captured at a trigger: a position that goes down, and a counter."""
+    return {"INENC1.VAL.Mean": -trigger / 2, "COUNTER1.OUT.Value": trigger}
+
+
+def arm(triggers: int, content: Callable[[int], Mapping[str, float]] | None = None) -> Iterator[bytes]:
     """Yield what is sent of one arm: the header, a line for each trigger, the end.
 
-    Trigger i is at ``PCAP.TS_TRIG.Value`` = i / 1000, ``INENC1.VAL.Mean`` = -i / 2 and ``COUNTER1.OUT.Value`` = i.
+    ``content`` gives the values of a trigger, such as ``INENC1.VAL.Mean``, in place of `values`; before them comes
+    ``PCAP.TS_TRIG.Value`` = i / 1000.
     """
-    yield HEADER.format(arm_time=datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")).encode()
+    content = content or values
+    armed = datetime.now(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
+    fields = "".join(_field(name, value) for name, value in content(0).items())
+    yield HEADER.format(arm_time=armed, fields=fields).encode()
     for i in range(triggers):
-        yield f" {i / 1000} {-i / 2} {i}\n".encode()
+        yield f" {i / 1000} {' '.join(map(str, content(i).values()))}\n".encode()
     yield f"END {triggers} Ok\n".encode()
+
+
+def _field(name: str, value: float) -> str:
+    """Return the line of the header about a value; those of integers are not scaled."""
+    place, _, capture = name.rpartition(".")
+    kind, scale = ("uint32", "") if isinstance(value, int) else ("double", " scale: 1 offset: 0")
+    return f" {place} {kind} {capture}{scale}\n"
 
 
 def serve(

@@ -17,6 +17,7 @@ from dranspose.simulate.images import PERIOD, bslz4, pattern
 from dranspose.simulate.outlet import Outlet
 
 Compression = Literal["none", "bslz4"]
+Content = Callable[[int], npt.NDArray[np.generic]]
 
 PREPARED_BYTES = 2**28
 NONSENSE = b"\x00 this is not STINS"
@@ -65,6 +66,7 @@ class StinsDetector:
         filename: what the start packets say.
         first_msg_number: the number of the first message; the others are counted on from it, over all series.
         first_frame: the number of the first image of each series.
+        content: gives the image of an index, in place of a `pattern` of the shape and dtype.
         faults: what goes wrong.
     """
 
@@ -78,6 +80,7 @@ class StinsDetector:
     filename: str = ""
     first_msg_number: int = 0
     first_frame: int = 0
+    content: Content | None = None
     faults: Faults = NO_FAULTS
 
     def __post_init__(self) -> None:
@@ -142,12 +145,16 @@ def _swapped(images: int, swap: frozenset[int]) -> Iterator[int]:
 
 
 def pixels(detector: StinsDetector, image: int) -> npt.NDArray[np.generic]:
-    """Return the image of an index, a `pattern`; images too large to prepare 127 of them begin again earlier."""
+    """Return the image of an index; patterns too large to prepare 127 of them begin again earlier."""
+    if detector.content is not None:
+        return detector.content(image)
     return pattern(detector.shape, detector.dtype, image % _different(detector))
 
 
 def _different(detector: StinsDetector) -> int:
     """Return how many different images there are."""
+    if detector.content is not None:
+        return max(1, detector.images + detector.faults.extra + detector.faults.leftovers)
     image_bytes = int(np.prod(detector.shape)) * np.dtype(detector.dtype).itemsize
     return max(1, min(PERIOD, PREPARED_BYTES // image_bytes))
 
@@ -157,12 +164,13 @@ def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
     different = _different(detector)
 
     @functools.cache
-    def blob(image: int) -> bytes:
+    def prepared(image: int) -> tuple[tuple[int, ...], str, bytes]:
         content = pixels(detector, image)
-        return bslz4(content) if detector.compression == "bslz4" else content.tobytes()
+        blob = bslz4(content) if detector.compression == "bslz4" else content.tobytes()
+        return content.shape, content.dtype.name, blob
 
     for image in range(min(different, detector.images)):
-        blob(image)  # which takes longer than there is time for between two images
+        prepared(image)  # which takes longer than there is time for between two images
 
     def encoded(step: Step) -> list[bytes]:
         head: dict[str, Any] = {"htype": step.htype, "msg_number": step.msg_number}
@@ -172,14 +180,15 @@ def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
             case "header":
                 head["filename"] = detector.filename
             case "image":
+                shape, dtype, blob = prepared(step.image % different)
                 head |= {
                     "frame": detector.first_frame + step.image,
-                    "shape": detector.shape,
-                    "type": detector.dtype,
+                    "shape": shape,
+                    "type": dtype,
                     "compression": detector.compression,
                     "sent": time.time(),
                 }
-                return [json.dumps(head).encode(), blob(step.image % different)]
+                return [json.dumps(head).encode(), blob]
         return [json.dumps(head).encode()]
 
     return encoded

@@ -6,6 +6,7 @@ import argparse
 import sys
 import threading
 from collections.abc import Callable, Iterator
+from typing import Any
 
 from dranspose_tango.commands.arguments import Commands, number
 from dranspose_tango.commands.signals import INTERRUPTED, stopped_by_signals
@@ -38,6 +39,7 @@ def _add_stins(detectors: Commands) -> None:
     argument("--series", type=number(int, 0), default=1, metavar="N", help="how many")
     argument("--pause", type=number(float, 0), default=0.0, metavar="SECONDS", help="between two series")
     argument("--filename", default="", help="what the start packets say")
+    _add_content(stins, "the image of an index, as an array")
     faults = stins.add_argument_group("faults, in each series")
     for name, what in (
         ("drop", "images that are not sent"),
@@ -78,8 +80,13 @@ def _add_others(detectors: Commands) -> None:
         if messages is _xspress3:
             parser.add_argument("--separate", action="store_true", help="send each part of an image as a message")
             parser.add_argument("--channels", type=number(int, 1), default=4, metavar="N", help="spectra in an image")
+            parser.add_argument("--filename", default="", help="what the start packet says")
+            _add_content(parser, "the spectra of an index, as an array of uint32 of a shape (channels, bins)")
+        if messages is _albaem:
+            _add_content(parser, "the four currents of an index")
         if messages is _pcap:
             parser.add_argument("--vector", type=number(int, 1), default=15, metavar="N", help="triggers in a message")
+            _add_content(parser, "the channels of an index, as a dictionary")
         if messages is _lecroy:
             argument = parser.add_argument
             argument("--channels", type=number(int, 1), nargs="+", default=[2, 4], metavar="N", help="their numbers")
@@ -116,6 +123,18 @@ def _add_others(detectors: Commands) -> None:
     _add_common(panda)
     panda.add_argument("-n", "--triggers", type=number(int, 0), default=1000, metavar="N", help="in each arm")
     panda.add_argument("--arms", type=number(int, 0), default=1, metavar="N", help="how many")
+    _add_content(panda, "the values of an index, as a dictionary")
+
+
+def _add_content(parser: argparse.ArgumentParser, what: str) -> None:
+    parser.add_argument("--content", metavar="MODULE:FUNCTION", help=f"a function that returns {what}")
+
+
+def _content(options: argparse.Namespace) -> Callable[[int], Any] | None:
+    """Return the function that was named, None if a simulator is to use its own."""
+    from dranspose.analysis import load_function
+
+    return None if options.content is None else load_function(options.content)
 
 
 def _add_dectris(parser: argparse.ArgumentParser) -> None:
@@ -144,7 +163,7 @@ def _add_rate(parser: argparse.ArgumentParser) -> None:
 def _albaem(options: argparse.Namespace) -> Iterator[list[bytes]]:
     from dranspose.simulate.albaem import messages
 
-    return messages(options.frames)
+    return messages(options.frames, _content(options))
 
 
 def _eiger_legacy(options: argparse.Namespace) -> Iterator[list[bytes]]:
@@ -190,13 +209,15 @@ def _contrast(options: argparse.Namespace) -> Iterator[list[bytes]]:
 def _xspress3(options: argparse.Namespace) -> Iterator[list[bytes]]:
     from dranspose.simulate.xspress3 import messages
 
-    return messages(options.frames, options.channels, separate=options.separate)
+    return messages(
+        options.frames, options.channels, options.filename, separate=options.separate, content=_content(options)
+    )
 
 
 def _pcap(options: argparse.Namespace) -> Iterator[list[bytes]]:
     from dranspose.simulate.pcap import messages
 
-    return messages(options.frames, options.vector)
+    return messages(options.frames, options.vector, content=_content(options))
 
 
 def _run_series(options: argparse.Namespace) -> int:
@@ -216,14 +237,15 @@ def _run_sardana(options: argparse.Namespace) -> int:
 
 
 def _run_positioncap(options: argparse.Namespace) -> int:
-    from itertools import chain, repeat
+    from itertools import chain
     from urllib.parse import urlsplit
 
     from dranspose.simulate.positioncap import arm, serve
 
     def run(stop: threading.Event) -> int:
         url = urlsplit(options.bind.replace("//*", "//0.0.0.0"))
-        to_send = chain.from_iterable(map(arm, repeat(options.triggers, options.arms)))
+        content = _content(options)
+        to_send = chain.from_iterable(arm(options.triggers, content) for _ in range(options.arms))
         return serve(to_send, (url.hostname or "", url.port or 0), stop, rate=options.rate, bound=_tell_where)
 
     return _simulated(run)
@@ -242,6 +264,7 @@ def _run_stins(options: argparse.Namespace) -> int:
             series=options.series,
             pause=options.pause,
             filename=options.filename,
+            content=_content(options),
             faults=Faults(
                 drop=frozenset(options.drop),
                 duplicate=frozenset(options.duplicate),
@@ -266,11 +289,13 @@ def _simulated(run: Callable[[threading.Event], int]) -> int:
     """Run a detector until it has sent everything, or is told to stop; return the exit status."""
     import zmq
 
+    from dranspose.analysis import AnalysisError, UserCodeError
+
     try:
         with stopped_by_signals() as stop:
             sent = run(stop)
             print(f"{sent} messages sent")
             return INTERRUPTED if stop.is_set() else 0
-    except (OSError, TypeError, ValueError, zmq.ZMQError) as error:
+    except (AnalysisError, UserCodeError, OSError, TypeError, ValueError, zmq.ZMQError) as error:
         sys.stderr.write(f"dranspose simulate: {error}\n")
         return 1
