@@ -8,7 +8,7 @@ new can be added: for a new dataset the file is closed and opened again.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
@@ -34,7 +34,7 @@ class UnfitValueError(ValueError):
 class NexusFile:
     """The file, opened for writing, in place of one that is there; folders on the way to it are made.
 
-    What `add` is given is kept until `flush`. Raises OSError where the file cannot be written.
+    What `add` and `put` are given is kept until `flush`. Raises OSError where the file cannot be written.
     """
 
     def __init__(self, path: Path) -> None:
@@ -42,24 +42,26 @@ class NexusFile:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = h5py.File(path, "w", libver="latest")
         self._pending: dict[str, dict[int, npt.NDArray[Any]]] = {}
+        self._pending_whole: dict[str, tuple[npt.NDArray[Any], Attributes]] = {}
         self._rows: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        self._length = 0
         self.pending_bytes = 0
         """How much is kept until the next `flush`."""
         _describe(self._file, {"default": ENTRY})
-        _group(self._file, ENTRY, "NXentry", {"default": "data"})
-        _group(self._file, DATA, "NXdata", {})
-        _group(self._file, PROCESS, "NXprocess", {})
+        self.group(ENTRY, "NXentry", {"default": "data"})
+        self.group(DATA, "NXdata")
+        self.group(PROCESS, "NXprocess")
 
     def add(self, event: int, values: Mapping[str, Value]) -> None:
         """Put values into row ``event`` of the datasets at these paths, such as ``entry/data/intensity``; all or none.
 
-        The first value of a dataset gives its dtype, and the shape of all its rows. Rows that get no value are NaN, in
-        datasets of other types than floats 0 or empty.
+        The first value of a dataset gives its dtype, and the shape of all its rows. All have as many rows as the last
+        event needs; those that get no value are NaN, in datasets of other types than floats 0 or empty.
 
         Raises:
             UnfitValueError: a value has another shape than the rows of its dataset, or a type of another kind.
         """
-        arrays = {name: _row(value) for name, value in values.items()}
+        arrays = {name: _storable(value) for name, value in values.items()}
         for name, array in arrays.items():
             shape, dtype = self._rows.get(name, (array.shape, array.dtype))
             if array.shape != shape:
@@ -70,36 +72,41 @@ class NexusFile:
             self._rows.setdefault(name, (array.shape, array.dtype))
             self._pending.setdefault(name, {})[event] = array
             self.pending_bytes += array.nbytes
+        self._length = max(self._length, event + 1)
 
     def put(self, name: str, value: Value, attributes: Attributes | None = None) -> None:
-        """Write a dataset that does not grow, in place of one that is there, with its attributes."""
+        """Write a dataset that does not grow, with its attributes, in place of one that is there.
 
-        def write() -> None:
-            if name in self._file:
-                del self._file[name]
-            _describe(self._file.create_dataset(name, data=value), attributes or {})
-
-        self._outside_swmr(write)
+        It may be put often: an array is written as it is at the next flush. Raises TypeError for what HDF5 has no type
+        for.
+        """
+        array = _storable(value)
+        h5py.h5t.py_create(_dtype_of(array), logical=True)
+        self._pending_whole[name] = (array, attributes or {})
 
     def group(self, name: str, nexus_class: str, attributes: Attributes | None = None) -> None:
         """Make a group, unless it is there, and set its attributes."""
-        self._outside_swmr(lambda: _group(self._file, name, nexus_class, attributes or {}))
-
-    def describe(self, name: str, attributes: Attributes) -> None:
-        """Set attributes of a group, or of a dataset that has been flushed."""
-        self._outside_swmr(lambda: _describe(self._file[name], attributes))
+        attributes = {"NX_class": nexus_class, **(attributes or {})}
+        if name not in self._file or not _is_described(self._file[name], attributes):
+            self._leave_swmr()
+            _describe(self._file.require_group(name), attributes)
 
     def flush(self) -> None:
-        """Write all that was added, so that readers see it and it outlives this process; raises OSError."""
+        """Write all that was added and put, so that readers see it and it outlives this process; raises OSError."""
         new = [name for name in self._pending if name not in self._file]
         if new:
-            self._outside_swmr(lambda: self._create(new))
-        for name, rows in self._pending.items():
+            self._leave_swmr()
+            for name in new:
+                self._create(name)
+        for name in self._rows:
             dataset = self._file[name]
-            dataset.resize(max(len(dataset), max(rows) + 1), axis=0)
-            for first, values in _runs(rows):
+            dataset.resize(self._length, axis=0)
+            for first, values in _runs(self._pending.get(name, {})):
                 dataset[first : first + len(values)] = values
+        for name, (value, attributes) in self._pending_whole.items():
+            self._write(name, value, attributes)
         self._pending.clear()
+        self._pending_whole.clear()
         self.pending_bytes = 0
         if not self._file.swmr_mode:
             self._file.swmr_mode = True
@@ -119,29 +126,44 @@ class NexusFile:
     ) -> None:
         self.close()
 
-    def _create(self, names: Iterable[str]) -> None:
-        for name in names:
-            shape, dtype = self._rows[name]
-            rows = CHUNK_BYTES // max(1, math.prod(shape) * dtype.itemsize)
-            self._file.create_dataset(
-                name,
-                (0, *shape),
-                maxshape=(None, *shape),
-                chunks=(max(1, min(rows, CHUNK_ROWS)), *shape),
-                dtype=h5py.string_dtype() if dtype.hasobject else dtype,
-                fillvalue=np.nan if dtype.kind in "fc" else None,
-            )
+    def _create(self, name: str) -> None:
+        shape, dtype = self._rows[name]
+        rows = CHUNK_BYTES // max(1, math.prod(shape) * dtype.itemsize)
+        self._file.create_dataset(
+            name,
+            (0, *shape),
+            maxshape=(None, *shape),
+            chunks=(max(1, min(rows, CHUNK_ROWS)), *shape),
+            dtype=h5py.string_dtype() if dtype.hasobject else dtype,
+            fillvalue=np.nan if dtype.kind in "fc" else None,
+        )
 
-    def _outside_swmr(self, change: Callable[[], object]) -> None:
+    def _write(self, name: str, value: npt.NDArray[Any], attributes: Attributes) -> None:
+        if name in self._file:
+            there = self._file[name]
+            if (there.shape, there.dtype) == (value.shape, value.dtype) and _is_described(there, attributes):
+                there[...] = value
+                return
+            self._leave_swmr()
+            del self._file[name]
+        self._leave_swmr()
+        _describe(self._file.create_dataset(name, data=value, dtype=_dtype_of(value)), attributes)
+
+    def _leave_swmr(self) -> None:
+        """Open the file anew, unless new things can be put into it as it is."""
         if self._file.swmr_mode:
             self._file.close()
             self._file = h5py.File(self.path, "r+", libver="latest")
-        change()
 
 
-def _row(value: Value) -> npt.NDArray[Any]:
+def _storable(value: Value) -> npt.NDArray[Any]:
     array = np.asarray(value)
     return array.astype(object) if array.dtype.kind == "U" else array  # text of any length
+
+
+def _dtype_of(array: npt.NDArray[Any]) -> np.dtype[Any]:
+    is_text = array.dtype.hasobject and all(isinstance(item, str) for item in array.flat)
+    return h5py.string_dtype() if is_text else array.dtype
 
 
 def _runs(rows: Mapping[int, npt.NDArray[Any]]) -> Iterator[tuple[int, npt.NDArray[Any]]]:
@@ -155,13 +177,16 @@ def _runs(rows: Mapping[int, npt.NDArray[Any]]) -> Iterator[tuple[int, npt.NDArr
         if not run:
             first = number
         run.append(rows[number])
-    yield first, np.stack(run)
-
-
-def _group(file: h5py.File, name: str, nexus_class: str, attributes: Attributes) -> None:
-    _describe(file.require_group(name), {"NX_class": nexus_class, **attributes})
+    if run:
+        yield first, np.stack(run)
 
 
 def _describe(described: h5py.HLObject, attributes: Attributes) -> None:
     for name, value in attributes.items():
         described.attrs[name] = value
+
+
+def _is_described(described: h5py.HLObject, attributes: Attributes) -> bool:
+    return all(
+        name in described.attrs and np.array_equal(described.attrs[name], attributes[name]) for name in attributes
+    )

@@ -7,13 +7,14 @@ import threading
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from uuid import uuid4
 
 import numpy as np
 import numpy.typing as npt
 
 from dranspose.event import ResultData
 from dranspose.protocol import HashDigest, ParameterName, ReducerState, WorkParameter
-from dranspose.results.nexus_file import DATA, PROCESS, Attributes, NexusFile, Value
+from dranspose.results.nexus_file import DATA, ENTRY, PROCESS, Attributes, NexusFile, Value
 
 FLUSH_INTERVAL = 1.0  # seconds
 FLUSH_BYTES = 2**25
@@ -28,10 +29,13 @@ class NexusReducer:
     In ``/entry/data`` are the values, in row n those of event n. In ``/entry/process`` are the versions of the
     software, the trigger map where there is one, each set of parameters that was used, ``parameters_1`` the first, and
     in ``parameters_index`` which of them each event was processed with, 0 for an event without a result. What was added
-    is in the file within a second. `publish` holds the data as well: scalars as growing arrays, of arrays the latest.
+    is in the file within a second.
+
+    `publish` holds the data as well: scalars as growing arrays, of arrays the latest. Its ``entry/process/arrivals``
+    has the numbers of the events in the order in which they were added, for `dranspose.results.news`.
 
     Attributes:
-        path: where the file is written unless `open` is called; None for no file until then.
+        path: where the file is written unless `open` is called; empty for no file, None for one that `open` names.
         publish: what viewers see.
         publish_rlock: held while the published tree changes.
     """
@@ -48,11 +52,23 @@ class NexusReducer:
         self.publish_rlock = threading.RLock()
         self.publish: dict[str, Any] = {
             "_attrs": {"default": "entry"},
-            "entry": {"data": {}, "data_attrs": {"NX_class": "NXdata"}},
+            "entry": {
+                "entry_identifier_uuid": str((state and state.mapping_uuid) or uuid4()),
+                "data": {},
+                "data_attrs": {"NX_class": "NXdata"},
+                "process": {"arrivals": np.empty(0, np.int64), "arrivals_attrs": {"columns": []}},
+                "process_attrs": {"NX_class": "NXprocess"},
+            },
             "entry_attrs": {"NX_class": "NXentry", "default": "data"},
         }
-        self._data: dict[str, Any] = self.publish["entry"]["data"]
+        self._entry: dict[str, Any] = self.publish["entry"]
+        self._data: dict[str, Any] = self._entry["data"]
+        self._process: dict[str, Any] = self._entry["process"]
         self._columns: dict[str, _Column] = {}
+        self._length = 0
+        self._arrivals = _Column(np.dtype(np.int64))
+        self._arrived = 0
+        self._begun = False
         self._file: NexusFile | None = None
         self._sets: dict[HashDigest, int] = {}
         self._state = state
@@ -61,10 +77,14 @@ class NexusReducer:
     # for subclasses
 
     def open(self, path: str | Path) -> None:
-        """Begin the file; where it is open already, as several workers announce the same start, do nothing."""
+        """Begin the file, or do without one if the path is empty, as detectors tell it in a live view.
+
+        Where it has begun already, as several workers announce the same start, do nothing.
+        """
         with self.publish_rlock:
-            if self._file is None:
-                self._file = self._new_file(Path(path))
+            if not self._begun:
+                self._begun = True
+                self._file = self._new_file(Path(path)) if str(path) else None
 
     def add(
         self,
@@ -80,19 +100,22 @@ class NexusReducer:
         """
         event = result.event_number
         with self.publish_rlock:
-            file = self._opened()
-            if file.pending_bytes > FLUSH_BYTES:
-                file.flush()
-            rows = {f"{DATA}/{name}": value for name, value in values.items()}
-            rows[f"{PROCESS}/parameters_index"] = self._set_of(file, result.parameters_hash, parameters or {})
-            file.add(event, rows)
-            for name, value in values.items():
-                self._show(name, event, np.asarray(value))
+            if (file := self._opened()) is not None:
+                if file.pending_bytes > FLUSH_BYTES:
+                    file.flush()
+                rows = {f"{DATA}/{name}": value for name, value in values.items()}
+                rows[f"{PROCESS}/parameters_index"] = self._set_of(file, result.parameters_hash, parameters or {})
+                file.add(event, rows)
+            self._show(event, {name: np.asarray(value) for name, value in values.items()})
 
     def put(self, name: str, value: Value, **attributes: Any) -> None:
-        """Write a dataset that is one for the whole scan, such as an axis, with its attributes, such as ``units``."""
+        """Write a dataset that is one for the whole scan, such as an axis, with its attributes, such as ``units``.
+
+        It may be put again at any rate, as a sum is that grows with each event.
+        """
         with self.publish_rlock:
-            self._opened().put(f"{DATA}/{name}", value, attributes)
+            if (file := self._opened()) is not None:
+                file.put(f"{DATA}/{name}", value, attributes)
             self._data[name] = value
             self._data[f"{name}_attrs"] = attributes
 
@@ -100,8 +123,9 @@ class NexusReducer:
         """Say what of the data viewers draw: a dataset, over these (``.`` for an axis without values)."""
         attributes: Attributes = {"signal": signal} | ({"axes": list(axes)} if axes else {})
         with self.publish_rlock:
-            self._opened().describe(DATA, attributes)
-            self.publish["entry"]["data_attrs"] = {"NX_class": "NXdata", **attributes}
+            if (file := self._opened()) is not None:
+                file.group(DATA, "NXdata", attributes)
+            self._entry["data_attrs"] = {"NX_class": "NXdata", **attributes}
 
     # the hooks
 
@@ -125,15 +149,17 @@ class NexusReducer:
             if self._file is not None:
                 self._file.close()
 
-    def _opened(self) -> NexusFile:
-        if self._file is None:
+    def _opened(self) -> NexusFile | None:
+        """Return the file, None if there is to be none."""
+        if not self._begun:
             if self.path is None:
                 raise ValueError(f"{type(self).__name__} has no file yet: give it a path, or call open(path) first")
-            self._file = self._new_file(Path(self.path))
+            self.open(self.path)
         return self._file
 
     def _new_file(self, path: Path) -> NexusFile:
         file = NexusFile(path)
+        file.put(f"{ENTRY}/entry_identifier_uuid", self._entry["entry_identifier_uuid"])
         file.put(f"{PROCESS}/program", "dranspose")
         if self._state is not None:
             file.put(f"{PROCESS}/version", self._state.dranspose_version)
@@ -156,12 +182,19 @@ class NexusReducer:
             file.put(f"{group}/{name}", _readable(value) if isinstance(value, bytes) else value)
         return place
 
-    def _show(self, name: str, event: int, value: npt.NDArray[Any]) -> None:
-        if value.ndim:
-            self._data[name] = value
-            return
-        column = self._columns.setdefault(name, _Column(value.dtype))
-        self._data[name] = column.put(event, value)
+    def _show(self, event: int, values: Mapping[str, npt.NDArray[Any]]) -> None:
+        for name, value in values.items():
+            if value.ndim:
+                self._data[name] = value
+            else:
+                self._columns.setdefault(name, _Column(value.dtype)).put(event, value[()])
+        self._length = max(self._length, event + 1)
+        for name, column in self._columns.items():
+            self._data[name] = column.rows(self._length)
+        self._arrivals.put(self._arrived, event)
+        self._arrived += 1
+        self._process["arrivals"] = self._arrivals.rows(self._arrived)
+        self._process["arrivals_attrs"] = {"columns": list(self._columns)}
 
 
 def _readable(content: bytes) -> str | npt.NDArray[np.uint8]:
@@ -181,13 +214,14 @@ class _Column:
             dtype = np.dtype(object)
         self._fill: Any = np.nan if dtype.kind in "fc" else "" if dtype.hasobject else 0
         self._room = np.full(1024, self._fill, dtype)
-        self._length = 0
 
-    def put(self, event: int, value: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Set one value; return all up to the last event."""
-        if event >= len(self._room):
-            added = np.full(max(event + 1 - len(self._room), len(self._room)), self._fill, self._room.dtype)
+    def put(self, row: int, value: npt.ArrayLike) -> None:
+        """Set one value."""
+        self.rows(row + 1)[row] = value
+
+    def rows(self, length: int) -> npt.NDArray[Any]:
+        """Return so many rows."""
+        if length > len(self._room):
+            added = np.full(max(length - len(self._room), len(self._room)), self._fill, self._room.dtype)
             self._room = np.concatenate([self._room, added])
-        self._room[event] = value
-        self._length = max(self._length, event + 1)
-        return self._room[: self._length]
+        return self._room[:length]
