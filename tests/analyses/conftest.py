@@ -52,9 +52,7 @@ def stream(name: str, source: str, messages: Iterable[list[Frame]]) -> list[Inte
 
 
 def frames(name: str, data: Iterable[StreamData]) -> list[InternalWorkerMessage]:
-    return [
-        InternalWorkerMessage(EventNumber(number), {StreamName(name): each}) for number, each in enumerate(data)
-    ]
+    return [InternalWorkerMessage(EventNumber(number), {StreamName(name): each}) for number, each in enumerate(data)]
 
 
 def stins(detector: StinsDetector) -> list[list[bytes]]:

@@ -47,9 +47,9 @@ def _run_worker(folder: str, name: str, controller: str, analysis: str, tags: Se
     Worker(name, controller, load_class(analysis), tags).run()
 
 
-def _run_reducer(folder: str, name: str, controller: str, analysis: str) -> None:
+def _run_reducer(folder: str, name: str, controller: str, analysis: str, http_port: int | None) -> None:
     _settle(folder)
-    Reducer(name, controller, load_class(analysis)).run()
+    Reducer(name, controller, load_class(analysis), http_port=http_port).run()
 
 
 def start_detector(detector: StinsDetector, url: str) -> multiprocessing.process.BaseProcess:
@@ -121,9 +121,9 @@ class Ensemble:
         """Start a worker."""
         self._start(name, _run_worker, self._worker, tags)
 
-    def start_reducer(self, name: str = "reducer") -> None:
-        """Start the reducer."""
-        self._start(name, _run_reducer, self._reducer)
+    def start_reducer(self, name: str = "reducer", http_port: int | None = None) -> None:
+        """Start the reducer, which serves what it publishes if it is told at which port."""
+        self._start(name, _run_reducer, self._reducer, http_port)
 
     def start_detector(self, detector: StinsDetector, url: str) -> None:
         """Start a simulated detector, which sends as soon as an ingester connects to it."""

@@ -9,8 +9,9 @@ import json
 import time
 import uuid
 import zlib
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
+from itertools import islice
 from typing import Any, TypeAlias
 
 import numpy as np
@@ -20,7 +21,16 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import Route
 
-from dranspose.publish.hdf5_json import Json, as_told, description, imprint, to_json, value_bytes, value_json
+from dranspose.publish.hdf5_json import (
+    ChangedError,
+    Json,
+    as_told,
+    description,
+    imprint,
+    to_json,
+    value_bytes,
+    value_json,
+)
 from dranspose.publish.selection import SelectionError, fields, hyperslab, points
 from dranspose.publish.tree import Node, Omissions, root
 from dranspose.publish.values import Array
@@ -32,6 +42,15 @@ BINARY = "application/octet-stream"
 
 TOLD = "told"
 """Cookie with the imprint of a dataset: its value is then given as it was described, though it may have grown since."""
+
+LISTED = "listed"
+"""Cookie with the imprint that a dataset had when its NXdata group was listed: it is described as it was then, once.
+
+What is plotted over each other has one length so, though it grows between the requests for it.
+"""
+
+MAX_LISTED = 50
+"""Clients take at most 100 headers, one for each cookie."""
 
 MIN_COMPRESSED_BYTES = 1000
 
@@ -60,7 +79,6 @@ class TreeRoutes:
     def routes(self) -> list[Route]:
         """Give the routes; the ids in them stand for paths, the same for ever."""
         descriptions = {
-            "/groups/{id}": self._group,
             "/groups/{id}/links": self._links,
             "/groups/{id}/links/{name}": self._link,
             "/groups/{id}/attributes": self._attributes,
@@ -71,6 +89,7 @@ class TreeRoutes:
         return [
             Route("/", self._domain),
             *(Route(path, self._endpoint(describe)) for path, describe in descriptions.items()),
+            Route("/groups/{id}", self._group),
             Route("/datasets/{id}", self._dataset),
             Route("/datasets/{id}/value", self._get_value),
             Route("/datasets/{id}/value", self._post_value, methods=["POST"]),
@@ -121,9 +140,16 @@ class TreeRoutes:
             **self._times(),
         }
 
-    def _group(self, node: Node, _: Request) -> Json:
-        links = {name: self._link_to(child) for name, child in node.children().items()}
-        return {**self._object(node), "linkCount": len(links), "links": links}
+    def _group(self, request: Request) -> Response:
+        with self._node(request) as node:
+            children = node.children()
+            links = {name: self._link_to(child) for name, child in children.items()}
+            content = {**self._object(node), "linkCount": len(links), "links": links}
+            listed = _imprints(children.values()) if node.raw_attributes.get("NX_class") == "NXdata" else {}
+        response = json_response(request, content)
+        for dataset, listed_as in listed.items():
+            response.set_cookie(LISTED, listed_as, path=f"/datasets/{dataset}", httponly=True, samesite="strict")
+        return response
 
     def _links(self, node: Node, _: Request) -> Json:
         return {"links": [self._link_to(child) for child in node.children().values()], "hrefs": []}
@@ -165,8 +191,14 @@ class TreeRoutes:
     def _dataset(self, request: Request) -> Response:
         with self._node(request) as node:
             array = node.array()
+            listed = request.cookies.get(LISTED)
+            if array is not None and listed:
+                with suppress(ChangedError):
+                    array = as_told(array, listed)
             content = {**self._object(node), **description(array), "creationProperties": {}}
         response = json_response(request, content)
+        if listed:
+            response.delete_cookie(LISTED, path=request.url.path)
         if array is not None:
             response.set_cookie(
                 TOLD, imprint(array), path=f"{request.url.path}/value", httponly=True, samesite="strict"
@@ -195,6 +227,11 @@ class TreeRoutes:
         if BINARY in request.headers.get("accept", "") and (body := value_bytes(copy)) is not None:
             return _response(request, body, BINARY)
         return json_response(request, {"value": value_json(copy)})
+
+
+def _imprints(nodes: Iterable[Node]) -> dict[str, str]:
+    arrays = ((_id(node), node.array()) for node in nodes if not node.is_group)
+    return {node_id: imprint(array) for node_id, array in islice(arrays, MAX_LISTED) if array is not None}
 
 
 def json_response(request: Request, content: Any) -> Response:

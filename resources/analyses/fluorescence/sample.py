@@ -1,4 +1,4 @@
-"""A pigment on a grain of rock: what spectrometer, PandABox and electrometer send of a map of it, and the true answers."""
+"""A pigment on a grain of rock: what the three detectors of a map of it send, and the true answers."""
 
 import numpy as np
 

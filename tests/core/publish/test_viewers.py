@@ -63,6 +63,40 @@ def test_silx_finds_the_plot(serve: Callable[..., Server]) -> None:
         assert plot.axes_names == ["x (mm)"]
 
 
+def test_a_plot_that_grows_is_read_as_it_was_listed() -> None:
+    length = 0
+
+    def published() -> tuple[dict[str, Any], None]:
+        nonlocal length
+        length += 1  # at each request
+        data = {"counts": np.arange(length) * 2, "x": np.arange(length), "rows": np.ones((length, 3))}
+        attributes = {"NX_class": "NXdata", "signal": "counts", "axes": ["x"]}
+        return {"map": data, "map_attrs": attributes, "_attrs": {"default": "map"}}, None
+
+    with Server(published) as server:
+        for _ in range(3):
+            with silx.io.open(server.url) as file:
+                plot = get_default(file)
+                assert plot is not None
+                assert plot.is_valid
+                np.testing.assert_array_equal(plot.signal[()], 2 * plot.axes[0][()])
+                assert file["map/rows"].shape == (len(plot.signal), 3)
+        with h5pyd.File(server.url) as file:
+            counts = file["map/counts"]
+            before = len(counts)
+            counts.refresh()
+            assert len(counts) > before
+
+
+def test_a_plot_that_became_another_is_described_as_it_is(serve: Callable[..., Server]) -> None:
+    publish: dict[str, Any] = {"map": {"counts": [1, 2, 3]}, "map_attrs": {"NX_class": "NXdata"}}
+    with h5pyd.File(serve(publish).url) as file:
+        group = file["map"]
+        assert list(group) == ["counts"]
+        publish["map"]["counts"] = [1.5]
+        np.testing.assert_array_equal(group["counts"], [1.5])
+
+
 def test_a_dataset_that_grows_is_read_as_it_was_opened(serve: Callable[..., Server]) -> None:
     publish: dict[str, Any] = {"history": [1, 2, 3], "map": np.zeros((2, 3))}
     with h5pyd.File(serve(publish).url) as file:
