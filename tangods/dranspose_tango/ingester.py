@@ -11,7 +11,7 @@ from dranspose.dataplane.statistics import IngesterStatistics
 from dranspose.protocol import StreamName
 from dranspose.sources.catalogue import BUILT_IN, make_sources
 from dranspose.sources.sardana import SardanaSource
-from dranspose.sources.source import Source, SourceError
+from dranspose.sources.source import SourceError
 from dranspose_tango.analysis_folder import FOLDER
 from dranspose_tango.controlled_device import ControlledDevice, counted
 from dranspose_tango.node_device import reading, refuse
@@ -81,8 +81,8 @@ class DransposeIngester(ControlledDevice):
             keys=self.keys(),
         )
 
-    def _read_along(self) -> list[Source]:
-        read_along: list[Source] = []
+    def _read_along(self) -> list[ReadAlongSource]:
+        read_along = []
         for entry in self.ReadAlong:
             stream, _, attribute = entry.partition("=")
             try:
