@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import functools
 import reprlib  # what holds values many times over is endless in a whole text
-import types
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from typing import Any, Literal, Self, get_args, get_origin, get_type_hints
+from typing import Any, Self
 
+from dranspose.acceptance import field_acceptances
 from dranspose.event import fields_text
 
 
@@ -28,7 +27,7 @@ class Message:
             MalformedFrameError: a required field is missing, a declared one has another type, or an undeclared one has
                 the name of something that the class has already.
         """
-        declared = _declared(cls)  # type: ignore[arg-type]  # mypy takes type[Self] for unhashable
+        declared = field_acceptances(cls)  # type: ignore[arg-type]  # mypy takes type[Self] for unhashable
         for name, accepts in declared.items():
             if name not in given:
                 if not hasattr(cls, name):
@@ -54,28 +53,3 @@ class Message:
         hidden = {field.name for field in fields(self) if not field.repr}
         declared = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in {**declared, **vars(self)}.items() if name not in hidden}
-
-
-@functools.cache
-def _declared(cls: Any) -> Mapping[str, Callable[[Any], bool]]:
-    """Return for each declared field the function that tells whether it accepts a value."""
-    hints = get_type_hints(cls)
-    return {field.name: _acceptance(hints[field.name]) for field in fields(cls)}
-
-
-def _acceptance(hint: Any) -> Callable[[Any], bool]:
-    if get_origin(hint) is Literal:
-        return get_args(hint).__contains__
-    if get_origin(hint) is types.UnionType:
-        alternatives = [_acceptance(alternative) for alternative in get_args(hint)]
-        return lambda value: any(accepts(value) for accepts in alternatives)
-    if get_origin(hint) is list:
-        accepts_item = _acceptance(get_args(hint)[0])
-        return lambda value: isinstance(value, list) and all(map(accepts_item, value))
-    if hint is Any:
-        return lambda value: True
-    if get_origin(hint) is dict:
-        return lambda value: isinstance(value, dict)
-    if hint is float:
-        return lambda value: isinstance(value, float) or type(value) is int  # float64 is a float
-    return lambda value: type(value) is hint

@@ -7,11 +7,13 @@ is; beside it there are the messages with which nodes find each other, and a sca
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import dataclass, fields
 from typing import Any
 
 import msgpack
 
+from dranspose.acceptance import field_acceptances
 from dranspose.dataplane import statistics
 from dranspose.parameters import Parameter, described
 from dranspose.scheduling import instructions, stimuli
@@ -169,9 +171,18 @@ def decode(data: bytes) -> tuple[bytes, Message]:
     """Return the scan and the message; raises MessageError."""
     try:
         name, scan, *content = msgpack.unpackb(data, use_list=False, strict_map_key=False, ext_hook=_extended)
-        return scan, _CLASSES[name](*content)
+        if type(scan) is not bytes:
+            raise TypeError(f"its scan is a {type(scan).__name__}")
+        return scan, _made(_CLASSES[name], content)
     except (KeyError, TypeError, ValueError, msgpack.UnpackException) as error:
         raise MessageError(f"{data[:40]!r} is no control message: {error!r}") from None
+
+
+def _made(message_class: type, content: list[Any]) -> Any:
+    for (name, accepts), value in zip(field_acceptances(message_class).items(), content, strict=False):
+        if not accepts(value):
+            raise TypeError(f"{message_class.__name__} cannot have {name} = {reprlib.repr(value)}")
+    return message_class(*content)
 
 
 def _content(instance: Any) -> list[Any]:
@@ -197,5 +208,5 @@ def _extended(code: int, data: bytes) -> object:
         return described(*msgpack.unpackb(data))
     if code == RECORD:
         name, *content = msgpack.unpackb(data)
-        return _RECORDS[name](*content)
+        return _made(_RECORDS[name], content)
     raise ValueError(f"an extension of type {code}")

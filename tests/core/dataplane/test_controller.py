@@ -277,7 +277,7 @@ def test_a_node_that_contradicts_the_others_is_refused_while_they_are_there(
 def test_a_second_reducer_is_refused_while_the_first_is_there(
     made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    second = Node(made, controller, "second:1", ReducerHello("second", "tcp://second"))
+    second = Node(made, controller, "second:1", ReducerHello("second", ("tcp://second",)))
     assert second.hear(Welcome)[1] == Welcome("reducer:1 is the reducer: stop it, or this one")
     assert nodes[1].hear(Peers)[1].reducers.keys() <= {"reducer:1"}
     assert controller.status.reducers == ("reducer:1",)
@@ -321,7 +321,7 @@ def test_the_latest_statistics_of_those_who_are_there_are_known(
 def test_one_ingester_marks_ticks_as_often_as_any_worker_asks_for(
     made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    rare = Node(made, controller, "rare:1", IngesterHello("rare", "tcp://rare", ("pcap",)))
+    rare = Node(made, controller, "rare:1", IngesterHello("rare", ("tcp://rare",), ("pcap",)))
     bob = worker(made, controller, "bob:1")
     controller.wait_until(lambda s: (len(s.ingesters), len(s.workers)) == (2, 2), SECONDS)
     parts = {"main": {"xrd": [[{"tags": ["generic"], "constraint": n}] for n in range(2)], "pcap": [None, None]}}

@@ -93,6 +93,18 @@ def test_what_is_no_message_is_refused(data: bytes) -> None:
 def test_a_message_with_other_fields_is_refused() -> None:
     import msgpack
 
-    for content in (["Ping", SCAN, 1], ["Bind", SCAN], ["Nothing", SCAN], [["Ping"], SCAN], ["Ping"]):
+    for content in (
+        ["Ping", SCAN, 1],
+        ["Bind", SCAN],
+        ["Nothing", SCAN],
+        [["Ping"], SCAN],
+        ["Ping"],
+        ["Ping", 1],
+        ["Done", SCAN, [[1, 2]]],
+        ["Done", SCAN, [[1, 2, "0"]]],
+        ["IngesterHello", NO_SCAN, "ingester", "tcp://a", ["xrd"]],
+        ["Started", SCAN, "worker:1", None, 0],
+        ["Peers", NO_SCAN, {"ingester": ["tcp://a"]}, {1: ["tcp://b"]}],
+    ):
         with pytest.raises(MessageError):
             decode(msgpack.packb(content))
