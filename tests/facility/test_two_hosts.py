@@ -12,7 +12,7 @@ from textwrap import dedent
 
 import pytest
 from tests.facility.cpp_tango import wait_until
-from tests.facility.second_host import HERE, THERE, NoSecondHostError, SecondHost, second_host
+from tests.facility.second_host import NoSecondHostError, SecondHost, second_host
 from tests.system import counting
 from tests.system.ensemble import free_url, start_detector
 
@@ -68,13 +68,13 @@ class Servers:
         self._controller = f"tango://{tango_host}/{ensemble.controller_name}"
 
     def _start_database(self) -> str:
-        command = (executable("PyDatabaseds"), "--host", HERE, "--port", "0", "--print-host-port", "2")
+        command = (executable("PyDatabaseds"), "--host", self._host.here, "--port", "0", "--print-host-port", "2")
         log = self._logs / "database.log"
         environment = {"PYTANGO_DATABASE_NAME": ":memory:"}
         self._supervisor.start([Program("database", command, log, self._logs, environment)])
         wait_until(lambda: "Ready" in log.read_text())
         (port,) = re.findall(r"port=(\d+)", log.read_text())
-        return f"{HERE}:{port}"
+        return f"{self._host.here}:{port}"
 
     def start(self, *members: str) -> None:
         """Start the servers of these devices; those of `FAR` on the other host."""
@@ -82,7 +82,7 @@ class Servers:
 
     def _program(self, member: str) -> Program:
         device = self._devices[member]
-        address = THERE if member in FAR else HERE
+        address = self._host.there if member in FAR else self._host.here
         command = (executable(device.server), device.instance, "-ORBendPoint", f"giop:tcp:{address}:0")
         if member in FAR:
             command = self._host.command(*command)
@@ -108,7 +108,7 @@ class Servers:
 def servers(tmp_path: Path, host: SecondHost) -> Iterator[Servers]:
     """Return the servers, those of the controller, the ingester and the reducer started."""
     shutil.copy(counting.__file__, tmp_path)
-    (tmp_path / "ensemble.toml").write_text(dedent(ENSEMBLE).format(here=HERE, url=free_url()))
+    (tmp_path / "ensemble.toml").write_text(dedent(ENSEMBLE).format(here=host.here, url=free_url()))
     host.connect()
     with Supervisor() as supervisor:
         servers = Servers(read_ensemble(tmp_path / "ensemble.toml"), supervisor, host, tmp_path)
