@@ -15,3 +15,4 @@ def test_the_pages_are_current(project: Path) -> None:
         assert text.count("\n## ") == 4
         assert "`FAULT`" in text
         assert "No description" not in text
+        assert "| |\n" not in text, "the last column of each table has what something means"
