@@ -11,6 +11,7 @@ import bench_parse
 import bench_replay
 import bench_scheduler
 import bench_source
+import bench_view
 
 
 def main() -> None:
@@ -27,6 +28,7 @@ def main() -> None:
         ("parse", bench_parse.main),
         ("live", lambda: bench_live.main(["--peer", str(peer)] if peer else [])),
         ("devices", bench_devices.main),
+        ("view", bench_view.main),
     ):
         print(f"\n## {name}", flush=True)
         bench()
