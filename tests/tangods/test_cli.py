@@ -12,9 +12,10 @@ import subprocess
 import sys
 import termios
 import threading
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from textwrap import dedent
+from typing import Any
 
 import numpy as np
 import pytest
@@ -25,6 +26,8 @@ from tests.core.stins_messages import message, write_capture
 from dranspose import raw_capture
 from dranspose.dataplane.keys import read_keys
 from dranspose.event import StreamData
+from dranspose.middlewares import albaem, pcap, stream1, xspress
+from dranspose.middlewares.positioncap import PositioncapParser
 from dranspose.simulate.player import messages
 from dranspose.sources.catalogue import make_sources
 from dranspose.sources.matching import Phase
@@ -485,6 +488,72 @@ def test_each_detector_is_understood_by_its_source(command: list[str], bind: str
     assert process.returncode == 0
     assert sorted(scan.frames) == list(range(5))
     assert scan.skipped == []
+
+
+CONTENT = """
+    import numpy as np
+
+    def image(index):
+        return np.full((2, 3), index, np.uint16)
+    def spectra(index):
+        return np.full((1, 5), index, np.uint32)
+    def channels(index):
+        return {"INENC1.VAL.Mean": index / 4, "COUNTER1.OUT.Value": index}
+    def currents(index):
+        return [index / 2, 0, 0, 0]
+"""
+
+
+@pytest.mark.parametrize(
+    ("command", "parse", "value"),
+    [
+        (["stins", "-n", "3", "--content", "content:image"], stream1.parse, lambda message: message.data.sum() / 6),
+        (["xspress3", "-n", "3", "--content", "content:spectra"], xspress.parse, lambda message: message.data[0, 4]),
+        (["albaem", "-n", "3", "--content", "content:currents"], albaem.parse, lambda message: 2 * message.channel1),
+        (
+            ["pcap", "-n", "3", "--content", "content:channels"],
+            pcap.parse,
+            lambda message: 4 * getattr(message, "INENC1.VAL.Mean"),
+        ),
+        (
+            ["positioncap", "-n", "3", "--content", "content:channels"],
+            PositioncapParser().parse,
+            lambda message: message.fields["COUNTER1.OUT.Value"].value,
+        ),
+    ],
+)
+def test_a_detector_sends_what_a_function_makes(
+    command: list[str],
+    parse: Callable[[StreamData], Any],
+    value: Callable[[Any], float],
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    (tmp_path / "content.py").write_text(dedent(CONTENT))
+    monkeypatch.chdir(tmp_path)
+    bind = "tcp://*:0" if command[0] == "positioncap" else "tcp://127.0.0.1:*"
+    with subprocess.Popen(
+        [DRANSPOSE, "simulate", *command, "--bind", bind], stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        url = process.stdout.readline().split()[-1].replace("0.0.0.0", "127.0.0.1")
+        [source] = make_sources(command[0], [STREAM], [url])
+        scan = Scan(source, 3).run()
+        process.stdout.read()
+    parsed = scan.parsed(parse)
+    assert [value(parsed[event]) for event in range(1, 4)] == [0, 1, 2]
+
+
+def test_content_that_is_not_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "other_content.py").write_text("image = 1\ndef spectra(index): ...\n")
+    monkeypatch.chdir(tmp_path)
+    assert cli.main(["simulate", "stins", "--content", "other_content:image"]) == 1
+    assert capsys.readouterr().err == (
+        "dranspose simulate: other_content:image: there is no function but a int 'image' in other_content "
+        f"({tmp_path}/other_content.py); its functions are spectra\n"
+    )
 
 
 def test_a_capture_that_is_none_cannot_be_sent(tmp_path: Path) -> None:

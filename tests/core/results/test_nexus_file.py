@@ -99,6 +99,43 @@ def test_a_dataset_of_the_whole_scan_may_be_written_again(path: Path) -> None:
         assert written["entry/data/axis"][:].tolist() == [1.5, 2.5, 3.5]
 
 
+def test_what_is_put_often_is_written_in_place_at_each_flush(path: Path) -> None:
+    total = np.zeros(3)
+    with NexusFile(path) as file:
+        file.put("entry/data/sum", total, {"units": "counts", "axes": ["a", "b"]})
+        file.flush()
+        with h5py.File(path, "r", swmr=True) as reader:
+            for step in (1, 2, 3):
+                total += step
+                file.put("entry/data/sum", total, {"units": "counts", "axes": ["a", "b"]})
+            file.flush()
+            reader["entry/data/sum"].refresh()
+            assert reader["entry/data/sum"][:].tolist() == [6, 6, 6]
+        file.put("entry/data/sum", total, {"units": "photons"})
+    with h5py.File(path) as written:
+        assert written["entry/data/sum"].attrs["units"] == "photons"
+
+
+@pytest.mark.parametrize("value", [np.datetime64("now"), object(), {"a": 1}])
+def test_what_cannot_be_written_is_refused_at_once(path: Path, value: object) -> None:
+    with NexusFile(path) as file:
+        with pytest.raises(TypeError):
+            file.put("entry/data/odd", value)  # type: ignore[arg-type]
+        file.put("entry/data/text", "µm")
+    with h5py.File(path) as written:
+        assert written["entry/data/text"].asstr()[()] == "µm"
+        assert set(written["entry/data"]) == {"text"}
+
+
+def test_all_datasets_have_as_many_rows(path: Path) -> None:
+    with NexusFile(path) as file:
+        file.add(0, {"entry/data/seldom": 1.0, "entry/data/often": 1})
+        file.add(2, {"entry/data/often": 3})
+    with h5py.File(path) as written:
+        np.testing.assert_array_equal(written["entry/data/seldom"], [1, np.nan, np.nan])
+        np.testing.assert_array_equal(written["entry/data/often"], [1, 0, 3])
+
+
 @pytest.mark.parametrize("value", [np.zeros(3), 1.5, 1j, "text"])
 def test_a_value_that_does_not_fit_is_refused_and_loses_nothing(path: Path, value: object) -> None:
     with NexusFile(path) as file:

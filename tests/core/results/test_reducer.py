@@ -2,6 +2,7 @@
 
 import json
 from pathlib import Path
+from uuid import UUID
 
 import h5py
 import numpy as np
@@ -89,6 +90,30 @@ def test_an_event_is_all_there_or_not_at_all(tmp_path: Path) -> None:
     assert reducer.publish["entry"]["data"]["a"].tolist() == [1]
     with h5py.File(tmp_path / "scan.h5") as file:
         assert file["entry/data/a"][:].tolist() == [1]
+
+
+def test_a_live_view_is_published_and_not_written(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+    reducer = NexusReducer()
+    reducer.open("")
+    reducer.open(tmp_path / "scan.h5")  # it has begun without a file
+    reducer.put("q", [1, 2])
+    reducer.plot("mean")
+    reducer.add(result(1), mean=2.0)
+    reducer.timer()
+    reducer.finish()
+    np.testing.assert_array_equal(reducer.publish["entry"]["data"]["mean"], [np.nan, 2.0])
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_the_scan_is_identified_in_the_file_and_in_what_is_published(tmp_path: Path) -> None:
+    scan = UUID(int=7)
+    reducer = NexusReducer(state=ReducerState("r", "1.2", mapping_uuid=scan))
+    reducer.open(tmp_path / "scan.h5")
+    reducer.finish()
+    assert reducer.publish["entry"]["entry_identifier_uuid"] == str(scan)
+    with h5py.File(tmp_path / "scan.h5") as file:
+        assert file["entry/entry_identifier_uuid"].asstr()[()] == str(scan)
 
 
 def test_a_reducer_without_a_path_says_so() -> None:
