@@ -135,7 +135,7 @@ class Commands:
     @property
     def http(self) -> str:
         """Where the results are served."""
-        return f"http://127.0.0.1:{self._ports['5001']}"
+        return f"http://127.0.0.1:{self._ports['5001']}/"
 
 
 def _here(command: list[str]) -> list[str]:

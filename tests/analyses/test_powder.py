@@ -8,6 +8,8 @@ from pathlib import Path
 import h5py
 import numpy as np
 import pytest
+import silx.io
+from silx.io.nxdata import get_default
 from tests.analyses.conftest import Commands, replay_streams, stins, stream
 
 from dranspose.simulate import pcap
@@ -67,8 +69,15 @@ def test_the_files_are_those_of_the_sample(analyses: Path) -> None:
 
 @pytest.mark.usefixtures("analyses")
 def test_live_as_the_readme_has_it(readme: Callable[[str], Commands]) -> None:
-    readme("powder").run()
+    commands = readme("powder")
+    commands.run()
     strain, amount = deviations("output/powder_maps.h5")
     np.testing.assert_allclose(strain, 0, atol=1.5e-4)
     np.testing.assert_allclose(amount, 1, atol=0.02)
     assert Path("output/powder.png").stat().st_size
+    with silx.io.open(commands.http) as file:
+        plot = get_default(file)
+        assert plot is not None
+        assert plot.is_valid
+        assert plot.signal.shape == (12, 16)
+        assert plot.axes_names == ["map_y (mm)", "map_x (mm)"]

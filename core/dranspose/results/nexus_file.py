@@ -80,9 +80,11 @@ class NexusFile:
         It may be put often: an array is written as it is at the next flush. Raises TypeError for what HDF5 has no type
         for.
         """
-        array = _storable(value)
-        h5py.h5t.py_create(_dtype_of(array), logical=True)
-        self._pending_whole[name] = (array, attributes or {})
+        attributes = attributes or {}
+        array, *others = map(_storable, (value, *attributes.values()))
+        for each in (array, *others):
+            h5py.h5t.py_create(_dtype_of(each), logical=True)
+        self._pending_whole[name] = (array, attributes)
 
     def group(self, name: str, nexus_class: str, attributes: Attributes | None = None) -> None:
         """Make a group, unless it is there, and set its attributes."""

@@ -79,12 +79,13 @@ class NexusReducer:
     def open(self, path: str | Path) -> None:
         """Begin the file, or do without one if the path is empty, as detectors tell it in a live view.
 
-        Where it has begun already, as several workers announce the same start, do nothing.
+        Where it has begun already, as several workers announce the same start, do nothing. Raises OSError where the
+        file cannot be written.
         """
         with self.publish_rlock:
             if not self._begun:
-                self._begun = True
                 self._file = self._new_file(Path(path)) if str(path) else None
+                self._begun = True
 
     def add(
         self,

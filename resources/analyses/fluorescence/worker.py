@@ -29,6 +29,8 @@ class Point:
 
 
 class FluorescenceWorker:
+    stateless = True  # no event is kept here
+
     def __init__(self, *args, **kwargs):
         self.panda = PositioncapParser()
 

@@ -49,6 +49,8 @@ def peak(q: np.ndarray, intensity: np.ndarray, q_from: float, q_to: float) -> tu
 
 
 class PowderWorker:
+    stateless = True  # no event is kept here
+
     def __init__(self, *args, **kwargs):
         pass
 

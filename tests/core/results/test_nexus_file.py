@@ -121,6 +121,8 @@ def test_what_cannot_be_written_is_refused_at_once(path: Path, value: object) ->
     with NexusFile(path) as file:
         with pytest.raises(TypeError):
             file.put("entry/data/odd", value)  # type: ignore[arg-type]
+        with pytest.raises(TypeError):
+            file.put("entry/data/odd", 1, {"units": value})
         file.put("entry/data/text", "µm")
     with h5py.File(path) as written:
         assert written["entry/data/text"].asstr()[()] == "µm"

@@ -106,6 +106,15 @@ def test_a_live_view_is_published_and_not_written(tmp_path: Path, monkeypatch: p
     assert list(tmp_path.iterdir()) == []
 
 
+def test_a_file_that_cannot_be_written_is_not_done_without(tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    reducer = NexusReducer()
+    with pytest.raises(OSError, match="file"):
+        reducer.open(tmp_path / "file" / "scan.h5")
+    with pytest.raises(ValueError, match="call open"):
+        reducer.add(result(0), mean=1.0)
+
+
 def test_the_scan_is_identified_in_the_file_and_in_what_is_published(tmp_path: Path) -> None:
     scan = UUID(int=7)
     reducer = NexusReducer(state=ReducerState("r", "1.2", mapping_uuid=scan))
