@@ -82,14 +82,12 @@ class DransposeIngester(ControlledDevice):
         )
 
     def _read_along(self) -> list[ReadAlongSource]:
-        read_along = []
-        for entry in self.ReadAlong:
-            stream, _, attribute = entry.partition("=")
-            try:
-                read_along.append(ReadAlongSource(StreamName(stream), attribute, StreamName(self.Streams[0])))
-            except ValueError as error:
-                raise SourceError(f"ReadAlong: {error}") from None
-        return read_along
+        named = [entry.partition("=") for entry in self.ReadAlong]
+        first = StreamName(self.Streams[0])
+        try:
+            return [ReadAlongSource(StreamName(stream), attribute, first) for stream, _, attribute in named]
+        except ValueError as error:
+            raise SourceError(f"ReadAlong: {error}") from None
 
     def delete_device(self) -> None:
         """End the node, and leave the folder of its source to others."""

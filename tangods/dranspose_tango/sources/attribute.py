@@ -25,9 +25,11 @@ logger = logging.getLogger(__name__)
 
 RETRY_INTERVAL = 1.0  # seconds between two attempts to subscribe
 SUBSCRIBED_WITHIN = 2.0  # seconds that a scan waits for a device before it begins without it
+SETTLED_AFTER = 0.2  # seconds; Tango may lose events right after it has subscribed
 MOST_TRIGGERS = 1000
 """So many frames that were asked for may wait to be read."""
 
+MISSED_EVENTS = "API_MissedEvents"
 LAST_NUMBER = 2**62
 
 Letter: TypeAlias = Packet | str
@@ -155,8 +157,9 @@ class ChangeEventSource(AttributeSource):
                 told = True
                 over.wait(RETRY_INTERVAL)
                 continue
-            subscribed.set()
             logger.info("stream %r: subscribed to %s", self.stream, self.attribute)
+            over.wait(SETTLED_AFTER)
+            subscribed.set()
             over.wait()
             proxy.unsubscribe_event(subscription)
 
@@ -172,6 +175,9 @@ class _Changes:
 
     def __call__(self, event: tango.EventData) -> None:
         source = self._source
+        if event.err and event.errors[0].reason == MISSED_EVENTS:
+            source.deliver(self._mailbox, "Tango lost changes before this one")
+            return
         if event.err:
             if not self._is_away:
                 logger.warning(

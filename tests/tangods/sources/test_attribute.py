@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import threading
 from collections.abc import Iterator
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 import tango
 from tango.test_context import MultiDeviceTestContext
+from tango.utils import PyTangoThread
 from tests.core.sources.live import STREAM, Scan
 from tests.tangods.sources.oven import Oven
 
@@ -18,7 +20,7 @@ from dranspose.data.tango_attribute import TangoAttributeEnd, TangoAttributeStar
 from dranspose.event import StreamData
 from dranspose.middlewares.tango_attribute import parse
 from dranspose.protocol import StreamName
-from dranspose.sources.matching import MatchCounts
+from dranspose.sources.matching import MatchCounts, Phase
 from dranspose.sources.packet import PacketKind
 from dranspose_tango.sources import attribute as module
 from dranspose_tango.sources.attribute import ChangeEventSource, ReadAlongSource
@@ -47,7 +49,7 @@ def triggered(source: ReadAlongSource, frames: int) -> Scan:
             for number in range(frames):
                 kind = {0: PacketKind.START, frames - 1: PacketKind.END}.get(number, PacketKind.FRAME)
                 source.trigger(kind, number)
-        return scan.matcher.phase.name == "OVER"
+        return scan.matcher.phase is Phase.OVER
 
     asked: list[bool] = []
     return scan.run(is_over)
@@ -105,19 +107,28 @@ def test_triggers_that_come_too_fast_are_counted(oven: tango.DeviceProxy, monkey
 
 def test_each_change_is_a_frame(oven: tango.DeviceProxy) -> None:
     oven.Heat(10.0)
-    source = ChangeEventSource(STREAM, [f"{OVEN}/temperature"])
-    scan = Scan(source, 5)
+    scan = Scan(ChangeEventSource(STREAM, [f"{OVEN}/temperature"]), 5)
+    over = threading.Event()
+
+    def heat() -> None:
+        """Heat on and on: Tango may lose events right after it has subscribed."""
+        temperature = 10.0
+        while not over.wait(0.01):
+            temperature += 1
+            oven.Heat(temperature)
 
     def is_over(scan: Scan) -> bool:
-        if heats:
-            oven.Heat(heats.pop(0))
-        return scan.matcher.phase.name == "OVER"
+        if not heating.ident:
+            heating.start()
+        return scan.matcher.phase is Phase.OVER
 
-    heats = [11.0, 12.0, 13.0, 12.0, 11.0, 10.0, 9.0]
+    heating = PyTangoThread(target=heat)
     scan.run(is_over)
-    start, *values, end = scan.parsed(parse).values()
+    over.set()
+    heating.join()
+    start, first, *values, end = scan.parsed(parse).values()
     assert start.value == 10.0
-    assert [value.value for value in values] == [11.0, 12.0, 13.0, 12.0, 11.0]
+    assert [value.value for value in values] == [first.value + i for i in range(1, 5)]
     assert isinstance(end, TangoAttributeEnd)
     assert scan.missing == []
 
