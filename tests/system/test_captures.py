@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pickle
+import socket
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -58,11 +59,16 @@ def events(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int
     folder = tmp_path_factory.mktemp("scan")
     urls = {stream: free_url() for stream in CAPTURES}
     stop = threading.Event()
-    with Ensemble(folder, WORKER, REDUCER) as ensemble, ThreadPoolExecutor(len(CAPTURES)) as pool:
+    with (
+        Ensemble(folder, WORKER, REDUCER) as ensemble,
+        ThreadPoolExecutor(len(CAPTURES)) as pool,
+        socket.create_server(("127.0.0.1", 0)) as bystander,
+    ):
         ensemble.start_reducer()
         ensemble.start_worker("worker")
-        protocols = {stream: played.source for stream, played in CAPTURES.items()}
-        ensemble.start_ingester("ingester", urls, protocols=protocols)
+        protocols = {stream: played.source for stream, played in CAPTURES.items()} | {"bystander": "positioncap"}
+        not_in_the_map = {"bystander": f"tcp://127.0.0.1:{bystander.getsockname()[1]}"}
+        ensemble.start_ingester("ingester", urls | not_in_the_map, protocols=protocols)
         ensemble.wait_for(ingesters=1, workers=1)
         try:
             sent: list[Future[int]] = [
@@ -71,6 +77,9 @@ def events(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int
             ]
             status = ensemble.run_scan(trigger_map())
             assert [future.result(PATIENCE) for future in sent]
+            bystander.setblocking(False)
+            with pytest.raises(BlockingIOError):
+                bystander.accept()
         finally:
             stop.set()
     assert status.failed == ""

@@ -19,12 +19,12 @@ from urllib.parse import urlsplit
 import pytest
 import tango
 from tests.system.ensemble import free_url
-from tests.tangods.devices import wait_for_state
 from tests.tangods.test_up import TIMEOUT, Up
 
 from dranspose.simulate import albaem, contrast, positioncap, sardana, xspress3
 from dranspose.simulate.player import play
 from dranspose.simulate.stins import StinsDetector, simulate
+from dranspose_tango.remote import RemoteController
 
 EVENTS = 24
 EVERY = {
@@ -170,7 +170,7 @@ CONTENT: dict[str, Callable[[dict[str, Any]], Any]] = {
 
 
 def test_nine_sources_at_once(up: Up, folder: Path, oven: tango.DeviceProxy) -> None:
-    controller = tango.DeviceProxy(up.running.controller_url)
+    controller = RemoteController(up.running.controller_url)
     sardana_ingester = tango.DeviceProxy(up.running.controller_url.replace("controller", "ingester-sardana"))
     with pytest.raises(tango.DevFailed, match="no scan takes it"):
         sardana_ingester.PushRecord("{}")
@@ -178,21 +178,20 @@ def test_nine_sources_at_once(up: Up, folder: Path, oven: tango.DeviceProxy) -> 
     with ThreadPoolExecutor(len(DETECTORS)) as pool:
         try:
             sent = [pool.submit(detector, stop) for detector in DETECTORS]
-            controller.Arm(json.dumps({"uniform": {"streams": EVERY, "events": EVENTS}}))
-            wait_for_state(controller, tango.DevState.RUNNING)
+            controller.arm(json.dumps({"uniform": {"streams": EVERY, "events": EVENTS}}))
+            while controller.device.State() is not tango.DevState.RUNNING:
+                assert not controller.progress().is_over
             for record in sardana.records(frames_of("sardana")):
                 sardana_ingester.PushRecord(json.dumps(record))
             temperature = 100.0
-            while controller.State() is tango.DevState.RUNNING:
+            while not (progress := controller.progress()).is_over:
                 temperature += 1
                 oven.Heat(temperature)
-            wait_for_state(controller, tango.DevState.STANDBY, tango.DevState.ALARM, tango.DevState.FAULT)
         finally:
             stop.set()
         for detector in sent:
             detector.result(TIMEOUT)
-    assert controller.State() is tango.DevState.STANDBY, controller.Status()
-    assert controller.completedEvents == EVENTS + 2
+    assert (progress.went_well, progress.completed) == (True, EVENTS + 2), progress
     events = pickle.loads((folder / "events.pickle").read_bytes())
     assert set(events[0]) == set(events[EVENTS + 1]) == set(EVERY)
     coldest = events[1]["temperature"]["value"]
