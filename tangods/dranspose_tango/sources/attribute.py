@@ -6,9 +6,10 @@ import logging
 import queue
 import socket
 import threading
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from typing import Any, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import tango
 import zmq
@@ -23,11 +24,13 @@ from dranspose_tango.sources.attribute_frames import end_frames, value_frames
 
 logger = logging.getLogger(__name__)
 
-RETRY_INTERVAL = 1.0  # seconds between two attempts to subscribe
+RETRY_INTERVAL = 1.0  # seconds between two attempts to subscribe, or to read what could not be read
 SUBSCRIBED_WITHIN = 2.0  # seconds that a scan waits for a device before it begins without it
 SETTLED_AFTER = 0.2  # seconds; Tango may lose events right after it has subscribed
 MOST_TRIGGERS = 1000
-"""So many frames that were asked for may wait to be read."""
+"""So many frames that were asked for may wait to be read; those after them get no value."""
+
+TOO_MANY = "too many others were to be read before it"
 
 MISSED_EVENTS = "API_MissedEvents"
 LAST_NUMBER = 2**62
@@ -41,7 +44,10 @@ class AttributeSource(ABC):
 
     Args:
         stream: the name that the stream has in trigger maps.
-        attribute: its name: ``DOMAIN/FAMILY/MEMBER/ATTRIBUTE``, or ``tango://HOST:PORT/`` and that.
+        attribute: ``DOMAIN/FAMILY/MEMBER/ATTRIBUTE``, or ``tango://HOST:PORT/`` and that.
+
+    Attributes:
+        name: of the attribute in its device.
     """
 
     connections = 1
@@ -49,7 +55,7 @@ class AttributeSource(ABC):
 
     def __init__(self, stream: StreamName, attribute: str) -> None:
         name, self._number_sign, self._options = attribute.partition("#")
-        self._device, _, self._attribute = name.rpartition("/")
+        self._device, _, self.name = name.rpartition("/")
         if self._device.count("/") < 2:
             raise ValueError(f"stream {stream!r}: {attribute!r} is not DOMAIN/FAMILY/MEMBER/ATTRIBUTE")
         self.stream = stream
@@ -147,7 +153,7 @@ class ChangeEventSource(AttributeSource):
         while not over.is_set():
             try:
                 proxy = self.proxy()
-                subscription = proxy.subscribe_event(self._attribute, tango.EventType.CHANGE_EVENT, changes)
+                subscription = proxy.subscribe_event(self.name, tango.EventType.CHANGE_EVENT, changes)
             except tango.DevFailed as error:
                 if not told:
                     logger.warning(
@@ -203,7 +209,7 @@ class _Changes:
 class ReadAlongSource(AttributeSource):
     """An attribute that is read whenever a frame of another stream has come for an event in which it has one too.
 
-    Where it cannot be read, its frame is missing; a start packet has no value then.
+    Each trigger gives a packet. It has no value where the attribute cannot be read, which is counted.
 
     Args:
         stream: the name that the stream has in trigger maps.
@@ -217,7 +223,7 @@ class ReadAlongSource(AttributeSource):
 
     def begin(self) -> None:
         """Wait for triggers."""
-        self._triggers: queue.SimpleQueue[tuple[PacketKind, int] | None] = queue.SimpleQueue()
+        self._triggers: queue.SimpleQueue[_Trigger | None] = queue.SimpleQueue()
         PyTangoThread(
             target=self._answer, args=(self._triggers, self._mailbox), name=f"{self.stream} reads", daemon=True
         ).start()
@@ -227,24 +233,45 @@ class ReadAlongSource(AttributeSource):
         self._triggers.put(None)
 
     def trigger(self, kind: PacketKind, number: int) -> None:
-        """Read the attribute, as soon as it has been read for the triggers before; see `TriggeredSource.trigger`."""
-        if kind is PacketKind.FRAME and self._triggers.qsize() >= MOST_TRIGGERS:
-            self.deliver(self._mailbox, f"{MOST_TRIGGERS} others are to be read before it")
-        else:
-            self._triggers.put((kind, number))
+        """Have the attribute read after what was asked for before; see `TriggeredSource.trigger`."""
+        self._triggers.put(_Trigger(kind, number, is_late=self._triggers.qsize() >= MOST_TRIGGERS))
 
-    def _answer(self, triggers: queue.SimpleQueue[tuple[PacketKind, int] | None], mailbox: Mailbox[Letter]) -> None:
-        proxy: tango.DeviceProxy | None = None
+    def _answer(self, triggers: queue.SimpleQueue[_Trigger | None], mailbox: Mailbox[Letter]) -> None:
+        reader = _Reader(self)
         while mailbox.readable and (trigger := triggers.get()):
-            kind, number = trigger
-            if kind is PacketKind.END:
-                self.deliver(mailbox, self.packet(kind, number, end_frames(self.attribute)))
-                continue
-            try:
-                proxy = proxy or self.proxy()
-                value = proxy.read_attribute(self._attribute)
-            except tango.DevFailed as error:
-                value = None
-                self.deliver(mailbox, f"it cannot be read: {error.args[0].desc.strip():.200}")
-            if value is not None or kind is PacketKind.START:
-                self.deliver(mailbox, self.packet(kind, number, value_frames(kind, self.attribute, value)))
+            if trigger.kind is PacketKind.END:
+                data = end_frames(self.attribute)
+            else:
+                value, problem = (None, TOO_MANY) if trigger.is_late else reader.read()
+                if problem:
+                    self.deliver(mailbox, problem)
+                data = value_frames(trigger.kind, self.attribute, value)
+            self.deliver(mailbox, self.packet(trigger.kind, trigger.number, data))
+
+
+class _Trigger(NamedTuple):
+    kind: PacketKind
+    number: int
+    is_late: bool
+
+
+class _Reader:
+    """Reads an attribute; after a failure, which may have taken seconds, it fails for a while without trying."""
+
+    def __init__(self, source: ReadAlongSource) -> None:
+        self._source = source
+        self._proxy: tango.DeviceProxy | None = None
+        self._problem = ""
+        self._next_try = 0.0
+
+    def read(self) -> tuple[tango.DeviceAttribute | None, str]:
+        """Return the value and no problem, or none and why."""
+        if time.monotonic() < self._next_try:
+            return None, self._problem
+        try:
+            self._proxy = self._proxy or self._source.proxy()
+            return self._proxy.read_attribute(self._source.name), ""
+        except tango.DevFailed as error:
+            self._problem = f"it cannot be read: {error.args[0].desc.strip():.200}"
+            self._next_try = time.monotonic() + RETRY_INTERVAL
+            return None, self._problem

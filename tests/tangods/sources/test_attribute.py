@@ -83,26 +83,44 @@ def test_values_of_all_kinds(oven: tango.DeviceProxy, name: str, value: object) 
         assert first.value == value
 
 
-def test_what_cannot_be_read_is_missing(oven: tango.DeviceProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_cannot_be_read_has_no_value(oven: tango.DeviceProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(Oven, "broken", True)
     scan = triggered(read_along(), 4)
-    assert (scan.matcher.counts, scan.missing) == (MatchCounts(delivered=2, missing=2), [(1, 2)])
+    assert scan.matcher.counts == MatchCounts(delivered=4)
     assert ["the thermocouple is broken" in skipped.reason for skipped in scan.skipped] == [True] * 3
-    start, _ = scan.parsed(parse).values()
-    assert (start.value, start.quality) == (None, "ATTR_INVALID")
+    *values, _ = scan.parsed(parse).values()
+    assert [(value.value, value.quality) for value in values] == [(None, "ATTR_INVALID")] * 3
+
+
+def test_it_is_read_again_after_a_while(oven: tango.DeviceProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Oven, "broken", True)
+    monkeypatch.setattr(module, "RETRY_INTERVAL", 0.0)
+    source = read_along()
+
+    def is_over(scan: Scan) -> bool:
+        """Ask for a frame after the one before has come."""
+        number = len(scan.frames)
+        if number < 4:
+            Oven.broken = number < 2
+            source.trigger([PacketKind.START, PacketKind.FRAME, PacketKind.FRAME, PacketKind.END][number], number)
+        return number == 4
+
+    oven.Heat(20.0)
+    *values, _ = Scan(source, 2).run(is_over).parsed(parse).values()
+    assert [value.value for value in values] == [None, None, 20.0]
 
 
 def test_a_device_that_is_not_there() -> None:
     scan = triggered(ReadAlongSource(STREAM, "tango://127.0.0.1:1/lab/oven/2/temperature#dbase=no", TRIGGER), 3)
-    assert scan.matcher.counts == MatchCounts(delivered=2, missing=1)
+    assert scan.matcher.counts == MatchCounts(delivered=3)
     assert len(scan.skipped) == 2
 
 
 def test_triggers_that_come_too_fast_are_counted(oven: tango.DeviceProxy, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(module, "MOST_TRIGGERS", 0)
     scan = triggered(read_along(), 5)
-    assert scan.matcher.counts == MatchCounts(delivered=2, missing=3)
-    assert [skipped.reason for skipped in scan.skipped] == ["0 others are to be read before it"] * 3
+    assert scan.matcher.counts == MatchCounts(delivered=5)
+    assert [skipped.reason for skipped in scan.skipped] == [module.TOO_MANY] * 4
 
 
 def test_each_change_is_a_frame(oven: tango.DeviceProxy) -> None:
