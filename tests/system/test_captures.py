@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import pickle
 import socket
-import threading
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
-from tests.system.ensemble import PATIENCE, Ensemble, free_url
+from tests.core.sources.live import sending
+from tests.system.ensemble import Ensemble
 
-from dranspose.simulate.player import messages, play
+from dranspose.simulate.player import messages
 from dranspose.triggermap import TriggerMap
 
 WORKER, REDUCER = "tests.system.recalling:RecallingWorker", "tests.system.recalling:RecallingReducer"
@@ -57,31 +57,25 @@ def trigger_map() -> TriggerMap:
 def events(captures: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[int, Any]:
     """Play all captures into one scan; return what the parsers made of it, by event and stream."""
     folder = tmp_path_factory.mktemp("scan")
-    urls = {stream: free_url() for stream in CAPTURES}
-    stop = threading.Event()
     with (
+        ExitStack() as detectors,
         Ensemble(folder, WORKER, REDUCER) as ensemble,
-        ThreadPoolExecutor(len(CAPTURES)) as pool,
         socket.create_server(("127.0.0.1", 0)) as bystander,
     ):
         ensemble.start_reducer()
         ensemble.start_worker("worker")
+        urls = {
+            stream: detectors.enter_context(sending(messages(captures / played.file), publish=played.publish))
+            for stream, played in CAPTURES.items()
+        }
         protocols = {stream: played.source for stream, played in CAPTURES.items()} | {"bystander": "positioncap"}
         not_in_the_map = {"bystander": f"tcp://127.0.0.1:{bystander.getsockname()[1]}"}
         ensemble.start_ingester("ingester", urls | not_in_the_map, protocols=protocols)
         ensemble.wait_for(ingesters=1, workers=1)
-        try:
-            sent: list[Future[int]] = [
-                pool.submit(play, messages(captures / played.file), urls[stream], stop, publish=played.publish)
-                for stream, played in CAPTURES.items()
-            ]
-            status = ensemble.run_scan(trigger_map())
-            assert [future.result(PATIENCE) for future in sent]
-            bystander.setblocking(False)
-            with pytest.raises(BlockingIOError):
-                bystander.accept()
-        finally:
-            stop.set()
+        status = ensemble.run_scan(trigger_map())
+        bystander.setblocking(False)
+        with pytest.raises(BlockingIOError):
+            bystander.accept()
     assert status.failed == ""
     assert status.report is not None
     assert (status.report.completed, status.report.failed) == (EVENTS + 2, 0)

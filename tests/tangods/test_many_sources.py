@@ -10,7 +10,6 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from textwrap import dedent
 from typing import Any
@@ -18,11 +17,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import tango
+from tests.core.sources.live import publishing, running
 from tests.system.ensemble import free_url
 from tests.tangods.test_up import TIMEOUT, Up
 
 from dranspose.simulate import albaem, contrast, positioncap, sardana, xspress3
-from dranspose.simulate.player import play
 from dranspose.simulate.stins import StinsDetector, simulate
 from dranspose_tango.remote import RemoteController
 
@@ -40,42 +39,41 @@ EVERY = {
 }
 """In how many events each stream has one frame."""
 
-CAMERA, SPECTRA, POINTS, PANDA, SHOTS, CURRENTS = (free_url() for _ in range(6))
 OVEN = urlsplit(free_url()).netloc
 
-ENSEMBLE = f"""
+ENSEMBLE = """
     name = "small"
 
     [[ingester]]
     streams = ["camera"]
     source = "stins"
-    url = "{CAMERA}"
-    read_along = {{ reads = "tango://{OVEN}/lab/oven/1/reads#dbase=no" }}
+    url = "<camera>"
+    read_along = { reads = "tango://<oven>/lab/oven/1/reads#dbase=no" }
 
     [[ingester]]
     streams = ["spectra"]
     source = "xspress3"
-    url = "{SPECTRA}"
+    url = "<spectra>"
 
     [[ingester]]
     streams = ["points"]
     source = "contrast"
-    url = "{POINTS}"
+    url = "<points>"
 
     [[ingester]]
     streams = ["panda"]
     source = "positioncap"
-    url = "{PANDA}"
+    url = "<panda>"
 
     [[ingester]]
     streams = ["shots"]
     source = "scope:ScopeSource"
-    url = "{SHOTS}"
+    url = "<shots>"
 
     [[ingester]]
     streams = ["currents"]
     source = "albaem"
-    url = "{CURRENTS}"
+    url = "<currents>"
 
     [[ingester]]
     streams = ["sardana"]
@@ -84,7 +82,7 @@ ENSEMBLE = f"""
     [[ingester]]
     streams = ["temperature"]
     source = "tango"
-    url = "tango://{OVEN}/lab/oven/1/temperature#dbase=no"
+    url = "tango://<oven>/lab/oven/1/temperature#dbase=no"
 
     [worker]
     class = "recalling:RecallingWorker"
@@ -99,17 +97,40 @@ def frames_of(stream: str) -> int:
     return EVENTS // EVERY[stream]
 
 
+def shots() -> Iterator[list[bytes]]:
+    yield [b"start", b""]
+    for shot in range(0, frames_of("shots"), 3):
+        yield [b"shots", b",".join(b"%d" % i for i in range(shot, shot + 3))]
+    yield [b"end", b""]
+
+
+def panda(stop: threading.Event, bound: Callable[[str], None]) -> int:
+    return positioncap.serve(positioncap.arm(frames_of("panda")), ("127.0.0.1", 0), stop, bound=bound)
+
+
+def camera(stop: threading.Event, bound: Callable[[str], None]) -> int:
+    return simulate(StinsDetector(images=EVENTS, shape=(4, 4)), "tcp://127.0.0.1:*", stop, bound)
+
+
 @pytest.fixture
-def folder(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return the folder of the ensemble, with an analysis and the source that the documentation shows."""
-    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    monkeypatch.delenv("TANGO_HOST", raising=False)
-    (tmp_path / "ensemble.toml").write_text(dedent(ENSEMBLE))
-    shutil.copy(project / "tests/system/recalling.py", tmp_path)
-    documentation = (project / "resources/docs/sources.md").read_text()
-    source, _ = re.findall(r"^```python$(.*?)^```$", documentation, re.M | re.S)
-    (tmp_path / "scope.py").write_text(source)
-    return tmp_path
+def detectors() -> Iterator[dict[str, str]]:
+    """Run the detectors, which send when they are connected to; return where."""
+    with (
+        running(camera) as camera_url,
+        running(panda) as panda_url,
+        publishing(xspress3.messages(EVENTS, 1)) as spectra_url,
+        publishing(contrast.messages(EVENTS)) as points_url,
+        publishing(shots()) as shots_url,
+        publishing(albaem.messages(frames_of("currents"))) as currents_url,
+    ):
+        yield {
+            "camera": camera_url,
+            "panda": panda_url,
+            "spectra": spectra_url,
+            "points": points_url,
+            "shots": shots_url,
+            "currents": currents_url,
+        }
 
 
 @pytest.fixture
@@ -124,6 +145,22 @@ def oven(project: Path) -> Iterator[tango.DeviceProxy]:
 
 
 @pytest.fixture
+def folder(tmp_path: Path, project: Path, detectors: dict[str, str], monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return the folder of the ensemble, with an analysis and the source that the documentation shows."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
+    monkeypatch.delenv("TANGO_HOST", raising=False)
+    ensemble = dedent(ENSEMBLE)
+    for name, url in {**detectors, "oven": OVEN}.items():
+        ensemble = ensemble.replace(f"<{name}>", url)
+    (tmp_path / "ensemble.toml").write_text(ensemble)
+    shutil.copy(project / "tests/system/recalling.py", tmp_path)
+    documentation = (project / "resources/docs/sources.md").read_text()
+    source, _ = re.findall(r"^```python$(.*?)^```$", documentation, re.M | re.S)
+    (tmp_path / "scope.py").write_text(source)
+    return tmp_path
+
+
+@pytest.fixture
 def up(folder: Path, oven: tango.DeviceProxy) -> Iterator[Up]:
     ensemble = Up(folder)
     try:
@@ -133,27 +170,6 @@ def up(folder: Path, oven: tango.DeviceProxy) -> Iterator[Up]:
         ensemble.process.terminate()
         ensemble.process.wait(TIMEOUT)
 
-
-def shots() -> Iterator[list[bytes]]:
-    yield [b"start", b""]
-    for shot in range(0, frames_of("shots"), 3):
-        yield [b"shots", b",".join(b"%d" % i for i in range(shot, shot + 3))]
-    yield [b"end", b""]
-
-
-def panda(stop: threading.Event) -> None:
-    address = urlsplit(PANDA)
-    positioncap.serve(positioncap.arm(frames_of("panda")), (address.hostname or "", address.port or 0), stop)
-
-
-DETECTORS: list[Callable[[threading.Event], Any]] = [
-    lambda stop: simulate(StinsDetector(images=EVENTS, shape=(4, 4)), CAMERA, stop),
-    lambda stop: play(xspress3.messages(EVENTS, 1), SPECTRA, stop, publish=True),
-    lambda stop: play(contrast.messages(EVENTS), POINTS, stop, publish=True),
-    panda,
-    lambda stop: play(shots(), SHOTS, stop, publish=True),
-    lambda stop: play(albaem.messages(frames_of("currents")), CURRENTS, stop, publish=True),
-]
 
 CONTENT: dict[str, Callable[[dict[str, Any]], Any]] = {
     "camera": lambda message: message["data"][0, 0],
@@ -174,23 +190,15 @@ def test_nine_sources_at_once(up: Up, folder: Path, oven: tango.DeviceProxy) -> 
     sardana_ingester = tango.DeviceProxy(up.running.controller_url.replace("controller", "ingester-sardana"))
     with pytest.raises(tango.DevFailed, match="no scan takes it"):
         sardana_ingester.PushRecord("{}")
-    stop = threading.Event()
-    with ThreadPoolExecutor(len(DETECTORS)) as pool:
-        try:
-            sent = [pool.submit(detector, stop) for detector in DETECTORS]
-            controller.arm(json.dumps({"uniform": {"streams": EVERY, "events": EVENTS}}))
-            while controller.device.State() is not tango.DevState.RUNNING:
-                assert not controller.progress().is_over
-            for record in sardana.records(frames_of("sardana")):
-                sardana_ingester.PushRecord(json.dumps(record))
-            temperature = 100.0
-            while not (progress := controller.progress()).is_over:
-                temperature += 1
-                oven.Heat(temperature)
-        finally:
-            stop.set()
-        for detector in sent:
-            detector.result(TIMEOUT)
+    controller.arm(json.dumps({"uniform": {"streams": EVERY, "events": EVENTS}}))
+    while controller.device.State() is not tango.DevState.RUNNING:
+        assert not controller.progress().is_over
+    for record in sardana.records(frames_of("sardana")):
+        sardana_ingester.PushRecord(json.dumps(record))
+    temperature = 100.0
+    while not (progress := controller.progress()).is_over:
+        temperature += 1
+        oven.Heat(temperature)
     assert (progress.went_well, progress.completed) == (True, EVENTS + 2), progress
     events = pickle.loads((folder / "events.pickle").read_bytes())
     assert set(events[0]) == set(events[EVENTS + 1]) == set(EVERY)
