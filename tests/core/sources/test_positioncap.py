@@ -4,9 +4,13 @@ from __future__ import annotations
 
 import itertools
 import logging
+import queue
 import socket
+import threading
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from typing import Any
+from urllib.parse import urlsplit
 
 import pytest
 import zmq
@@ -96,6 +100,18 @@ def test_a_pandabox_that_is_switched_on_late(caplog: pytest.LogCaptureFixture) -
         scan = Scan(PositioncapSource(STREAM, [url]), 2).run(until)
     assert summary(scan) == expected(2)
     assert f"stream 'detector': connected to {url}" in caplog.messages
+
+
+def test_a_simulated_pandabox_ends_when_its_client_goes() -> None:
+    urls: queue.Queue[str] = queue.Queue()
+    with ThreadPoolExecutor() as pool:
+        endless = itertools.repeat(b" 0.1 1 1\n")
+        served = pool.submit(serve, endless, ("127.0.0.1", 0), threading.Event(), bound=urls.put)
+        port = urlsplit(urls.get(timeout=TIMEOUT)).port
+        with socket.create_connection(("127.0.0.1", port), TIMEOUT) as client:
+            client.sendall(b"\n")
+            assert client.recv(3) == b"OK\n"
+        assert served.result(TIMEOUT) > 0
 
 
 def test_what_is_left_of_the_arm_before_is_dropped() -> None:
