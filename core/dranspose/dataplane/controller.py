@@ -12,6 +12,7 @@ from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
 from enum import Enum
+from types import UnionType
 from typing import TypeVar
 
 import zmq
@@ -543,8 +544,7 @@ class Controller:
         before = self._versions[self._version]
         self._version += 1
         self._versions[self._version] = _typed_data(self._parameters)
-        for identity in list(self._peers):
-            self._tell_version(identity, self._version, before)
+        self._tell(Hello, self._change(self._version, before))
         if self._scan is None:
             del self._versions[self._version - 1]
         else:
@@ -553,24 +553,29 @@ class Controller:
     def _tell_versions(self, identity: str) -> None:
         before: TypedData = {}
         for version, typed_data in self._versions.items():
-            self._tell_version(identity, version, before)
+            self._send(identity, self._change(version, before))
             before = typed_data
 
-    def _tell_version(self, identity: str, version: int, before: TypedData) -> None:
+    def _change(self, version: int, before: TypedData) -> Parameters:
+        """Return what a version of the parameters has that those before it did not have."""
         changed = {name: value for name, value in self._versions[version].items() if before.get(name) != value}
-        self._send(identity, Parameters(version, changed))
+        return Parameters(version, changed)
 
     # sending and telling
 
-    def _tell(self, kind: type, message: Message, scan: _Scan | None = None) -> None:
+    def _tell(self, kind: type | UnionType, message: Message, scan: _Scan | None = None) -> None:
         """Send a message to all nodes of a kind; in a scan, to those that take part."""
+        encoded = encode(message, NO_SCAN if scan is None else scan.id)  # once: a parameter may have 100 MB
         for identity, hello in list(self._peers.items()):
             if isinstance(hello, kind) and (scan is None or identity in scan.members):
-                self._send(identity, message, NO_SCAN if scan is None else scan.id)
+                self._post(identity, encoded)
 
     def _send(self, identity: str, message: Message, scan: bytes = NO_SCAN) -> None:
+        self._post(identity, encode(message, scan))
+
+    def _post(self, identity: str, encoded: bytes) -> None:
         try:
-            self._router.send_multipart([identity.encode(), encode(message, scan)], zmq.DONTWAIT)
+            self._router.send_multipart([identity.encode(), encoded], zmq.DONTWAIT, copy=False)
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise
