@@ -93,6 +93,7 @@ class DynamicAttributes:
         self._read = read
         self._write = write
         self._there: dict[str, Definition] = {}
+        self._gone: set[str] = set()
         self._refused: set[Definition] = set()
 
     def follow(self, definitions: Mapping[str, Definition]) -> None:
@@ -101,6 +102,7 @@ class DynamicAttributes:
             self._device.remove_attribute(name)
             self._device.forget(name)
             del self._there[name]
+            self._gone.add(name)
         for name, definition in definitions.items():
             if name not in self._there and definition not in self._refused:
                 self._add(definition)
@@ -152,6 +154,8 @@ class DynamicAttributes:
         )
         self._device.set_change_event(definition.name, definition.dtype is not CmdArgType.DevEncoded, False)
         self._there[definition.name] = definition
+        if definition.name in self._gone:
+            self._device.keep_listeners(definition.name)
 
     def _read_attribute(self, _device: NodeDevice, attr: Any) -> Any:
         return self._read(attr.get_name())

@@ -5,11 +5,13 @@ from __future__ import annotations
 import functools
 import importlib.metadata
 import logging
+import math
 import threading
 import time
 from abc import abstractmethod
 from collections import deque
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -27,9 +29,11 @@ from dranspose_tango.text import latin
 
 logger = logging.getLogger(__name__)
 
+EVENT_VERSION = "5"  # of the interface that clients are sent events by
 PUSH_INTERVAL = 0.1  # seconds between two rounds of events, at least
 ROUNDS_SHARE = 0.1  # of its time that the reporting thread spends on rounds, at most
 IDLE_INTERVAL = 1.0  # seconds between two rounds if nothing is said to have changed, and no scan is in hand
+REPEAT_DELAY = 1.0  # seconds after which a value that is still the same is pushed once more
 PATIENCE = 2.0  # seconds to wait for user code when a device ends
 
 Condition = tuple[DevState, str]
@@ -45,11 +49,20 @@ def refuse(reason: str, description: str, origin: str) -> NoReturn:
     raise AssertionError  # never reached; tells the type checker so
 
 
+@dataclass(frozen=True, slots=True)
+class _Pushed:
+    """What was pushed of an attribute, and when (monotonic, in seconds) to push it again."""
+
+    value: Any
+    repeat_at: float
+
+
 class NodeDevice(Device):
     """A device around a node.
 
     The node runs in a thread of its own and calls `wake` when something has changed. Then the reporting thread, and no
-    other, compares the values of all `reading` attributes with those of the round before, and pushes what differs.
+    other, compares the values of all `reading` attributes with those of the round before, and pushes what differs. What
+    stays the same afterwards is pushed once more: while a client subscribes, Tango may lose an event.
     """
 
     KeyFolder = device_property(
@@ -64,8 +77,9 @@ class NodeDevice(Device):
         logging.getLogger().addHandler(self._log)
         self._thread: NodeThread | None = None
         self._misconfigured = ""
-        self._pushed: dict[str, Any] = {}
+        self._pushed: dict[str, _Pushed] = {}
         self._passed: deque[Condition] = deque()
+        self._noted: DevState | None = None
         self._readings = _readings(type(self))
         self._changed = threading.Event()
         self._over = threading.Event()
@@ -127,7 +141,8 @@ class NodeDevice(Device):
     def wake(self) -> None:
         """Let the reporting thread look what has changed; from any thread. No state is skipped, though values are."""
         condition = self.condition()
-        if not self._passed or self._passed[-1][0] != condition[0]:
+        if condition[0] is not self._noted:
+            self._noted = condition[0]
             self._passed.append(condition)
         self._changed.set()
 
@@ -172,41 +187,61 @@ class NodeDevice(Device):
                     self.push(name, read(self))
                 self._push_condition()  # last: what the state says is over has been told
             except Exception as error:  # such as one of the user's lock
-                if str(error) != untold:
+                if _is_busy(error):
+                    self._changed.set()
+                elif str(error) != untold:
                     logger.exception("%s cannot tell all", self.get_name())
                 untold = str(error)
             self._over.wait(max(PUSH_INTERVAL, (time.monotonic() - began) / ROUNDS_SHARE))
 
     def _push_condition(self) -> None:
         while self._passed:
-            self._push_state(*self._passed.popleft())
+            self._push_state(*self._passed[0])
+            self._passed.popleft()
         self._push_state(*self.condition())
 
     def _push_state(self, state: DevState, status: str) -> None:
-        self.set_state(state)
-        self.set_status(status)
-        for name, value in (("State", state), ("Status", status)):
-            if self._pushed.get(name) != value and not self._over.is_set():
-                self._pushed[name] = value
-                self._guarded_push(name)
+        with tango.AutoTangoMonitor(self):  # until they are pushed nobody else sets them, such as one who reads
+            self.set_state(state)
+            self.set_status(status)
+            self._push("State", state)
+            self._push("Status", status)
 
     def push(self, name: str, value: Any) -> bool:
-        """Push the value of an attribute if it is another than before, and return that; in the reporting thread."""
-        if self._over.is_set() or (name in self._pushed and _equal(self._pushed[name], value)):
+        """Push the value of an attribute if it is another than before, and return that; in the reporting thread.
+
+        Raises:
+            DevFailed: the device was busy for 3 s; the next round does it.
+        """
+        return self._push(name, value, value)
+
+    def _push(self, name: str, value: Any, *sent: Any) -> bool:
+        before, now = self._pushed.get(name), time.monotonic()
+        is_new = before is None or not _equal(before.value, value)
+        if self._over.is_set() or not (is_new or (before and now >= before.repeat_at)):
             return False
-        self._pushed[name] = value
-        self._guarded_push(name, value)
-        return True
+        try:
+            self.push_change_event(name, *sent)
+        except Exception as error:
+            if _is_busy(error):
+                raise
+            logger.warning("%s: Tango cannot carry %.60r of %s: %s", self.get_name(), value, name, error)
+        self._pushed[name] = _Pushed(value, now + REPEAT_DELAY if is_new else math.inf)
+        return is_new
 
     def forget(self, name: str) -> None:
         """Take note that an attribute is no more."""
         self._pushed.pop(name, None)
 
-    def _guarded_push(self, *what: Any) -> None:
-        try:
-            self.push_change_event(*what)
-        except Exception as error:  # noqa: BLE001 - a value that Tango cannot carry, or a device that is busy for 3 s
-            logger.warning("%s pushed no event of %s: %s", self.get_name(), what[0], error)
+    def keep_listeners(self, name: str) -> None:
+        """Let those who listened to an attribute before it was removed, as for another type, listen to the new one.
+
+        Tango forgets who listens with the attribute, and its clients subscribe again only some minutes later.
+        """
+        server = tango.DeviceProxy(tango.Util.instance().get_dserver_device().get_name())
+        server.command_inout(
+            "ZmqEventSubscriptionChange", [self.get_name(), name, "subscribe", "change", EVENT_VERSION]
+        )
 
     # What all have
 
@@ -243,6 +278,11 @@ def _readings(kind: type) -> dict[str, Callable[[Any], Any]]:
         for value in vars(base).values()
         if isinstance(value, attribute)
     }
+
+
+def _is_busy(error: Exception) -> bool:
+    """Tell whether a command has kept the device's monitor for longer than Tango waits for it."""
+    return isinstance(error, tango.DevFailed) and error.args[0].reason == "API_CommandTimedOut"
 
 
 def _equal(one: Any, other: Any) -> bool:

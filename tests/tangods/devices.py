@@ -20,7 +20,6 @@ from dranspose_tango.reducer import DransposeReducer
 from dranspose_tango.worker import DransposeWorker
 
 PATIENCE = 30.0  # seconds that a test waits for what should take one
-ROUNDS = 60
 
 CONTROLLER, INGESTER, REDUCER = "test/dranspose/controller", "test/dranspose/ingester", "test/dranspose/reducer"
 
@@ -43,23 +42,17 @@ class Events:
         self._proxy.unsubscribe_event(self._subscription)
 
     def wait_for(self, condition: Callable[[Any], bool]) -> Any:
-        """Return the first value, of those not seen so far, that fulfils the condition.
-
-        Tango may lose an event while a client subscribes; then the value is found by reading it.
-        """
+        """Return the first value, of those not seen so far, that fulfils the condition."""
         seen = []
-        for _ in range(ROUNDS):
-            try:
-                event = self._events.get(timeout=PATIENCE / ROUNDS)
-            except queue.Empty:
-                read = self._proxy.read_attribute(self._attribute)
-            else:
-                read = None if event.err else event.attr_value
-            if read is not None:
-                seen.append(read.value)
-                if condition(read.value):
-                    return read.value
-        raise TimeoutError(f"{self._attribute} of {self._proxy.dev_name()} was but {seen}")
+        try:
+            while True:
+                event = self._events.get(timeout=PATIENCE)
+                if not event.err:
+                    seen.append(event.attr_value.value)
+                    if condition(seen[-1]):
+                        return seen[-1]
+        except queue.Empty:
+            raise TimeoutError(f"{self._attribute} of {self._proxy.dev_name()} was but {seen}") from None
 
 
 def wait_for(proxy: tango.DeviceProxy, attribute: str, condition: Callable[[Any], bool]) -> Any:

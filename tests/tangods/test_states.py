@@ -6,6 +6,7 @@ import json
 import queue
 import threading
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
@@ -29,6 +30,7 @@ from tests.tangods.devices import (
 )
 
 from dranspose.simulate.stins import StinsDetector, simulate
+from dranspose_tango.controller import DransposeController
 
 WORKER = "test/dranspose/worker-1"
 UNIFORM = json.dumps({"uniform": {"streams": ["xrd"], "events": 9}})
@@ -78,17 +80,26 @@ def ensemble(folder: Path, url: str) -> Iterator[Ensemble]:
         yield devices
 
 
+@contextmanager
+def sending(url: str, images: int = 9) -> Iterator[None]:
+    """Send images as soon as somebody connects."""
+    stop, bound = threading.Event(), threading.Event()
+    detector = StinsDetector(images=images, shape=(4, 4))
+    thread = threading.Thread(target=simulate, args=(detector, url, stop, lambda url: bound.set()))
+    thread.start()
+    bound.wait()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()
+
+
 @pytest.fixture
 def detector(url: str, ensemble: Ensemble) -> Iterator[None]:  # later: Tango probes ports
     """Send nine images as soon as somebody connects."""
-    stop, bound = threading.Event(), threading.Event()
-    images = StinsDetector(images=9, shape=(4, 4))
-    thread = threading.Thread(target=simulate, args=(images, url, stop, lambda url: bound.set()))
-    thread.start()
-    bound.wait()
-    yield
-    stop.set()
-    thread.join()
+    with sending(url):
+        yield
 
 
 @pytest.mark.usefixtures("detector")
@@ -116,6 +127,39 @@ def test_what_the_reducer_publishes_is_shown(ensemble: Ensemble) -> None:
     events = wait_for(ensemble.reducer, "events", lambda events: events is not None and len(events) == 12)
     assert list(events) == sorted([0, 0, 10, 10, 1, 2, 3, 4, 6, 7, 8, 9])
     assert ensemble.reducer.latest == 10.0
+
+
+def test_who_listens_to_a_result_hears_of_it_when_it_gets_another_type(ensemble: Ensemble, url: str) -> None:
+    ensemble.controller.Arm(UNIFORM)
+    wait_for(ensemble.reducer, "published", lambda names: names == ("events", "latest"))
+    assert ensemble.reducer.get_attribute_config("events").data_type == tango.CmdArgType.DevDouble
+    with Events(ensemble.reducer, "events") as events, sending(url):
+        assert len(events.wait_for(lambda events: events is not None and len(events) == 12)) == 12
+    assert ensemble.reducer.get_attribute_config("events").data_type == tango.CmdArgType.DevLong64
+
+
+def test_a_change_is_told_again_for_clients_that_were_subscribing(ensemble: Ensemble) -> None:
+    with Events(ensemble.controller, "parametersHash") as hashes:
+        changed = ensemble.controller.SetParameter(["rows", "3"])
+        for _ in range(2):
+            hashes.wait_for(lambda shown: shown == changed)
+
+
+def test_what_a_busy_device_could_not_tell_is_told_later(ensemble: Ensemble, monkeypatch: pytest.MonkeyPatch) -> None:
+    push, refused = DransposeController.push_change_event, []
+
+    def busy_once(device: DransposeController, name: str, *value: object) -> None:
+        if name == "parametersHash" and not refused:
+            refused.append(value)
+            tango.Except.throw_exception("API_CommandTimedOut", "the monitor is held", "test")
+        push(device, name, *value)
+
+    with Events(ensemble.controller, "parametersHash") as hashes:
+        monkeypatch.setattr(DransposeController, "push_change_event", busy_once)
+        changed = ensemble.controller.SetParameter(["rows", "4"])
+        hashes.wait_for(lambda shown: shown == changed)
+    assert refused == [(changed,)]
+    assert len(ensemble.controller.lastErrors) == 0
 
 
 def test_arming_is_refused_with_the_reason(ensemble: Ensemble) -> None:
