@@ -36,7 +36,7 @@ from dranspose.dataplane.messages import (
     Welcome,
     WorkerHello,
     decode,
-    encode,
+    encode_in_pieces,
 )
 from dranspose.dataplane.sockets import arrived, bound, endpoint
 from dranspose.dataplane.statistics import (
@@ -565,17 +565,18 @@ class Controller:
 
     def _tell(self, kind: type | UnionType, message: Message, scan: _Scan | None = None) -> None:
         """Send a message to all nodes of a kind; in a scan, to those that take part."""
-        encoded = encode(message, NO_SCAN if scan is None else scan.id)  # once: a parameter may have 100 MB
+        encoded = encode_in_pieces(message, NO_SCAN if scan is None else scan.id)
         for identity, hello in list(self._peers.items()):
             if isinstance(hello, kind) and (scan is None or identity in scan.members):
                 self._post(identity, encoded)
 
     def _send(self, identity: str, message: Message, scan: bytes = NO_SCAN) -> None:
-        self._post(identity, encode(message, scan))
+        self._post(identity, encode_in_pieces(message, scan))
 
-    def _post(self, identity: str, encoded: bytes) -> None:
+    def _post(self, identity: str, pieces: list[bytes]) -> None:
         try:
-            self._router.send_multipart([identity.encode(), encoded], zmq.DONTWAIT, copy=False)
+            for piece in pieces:
+                self._router.send_multipart([identity.encode(), piece], zmq.DONTWAIT, copy=False)
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise

@@ -21,6 +21,7 @@ from dranspose.dataplane.messages import (
     Hello,
     Message,
     MessageError,
+    Piece,
     Ping,
     Ready,
     Welcome,
@@ -99,6 +100,7 @@ class Node(ABC):
         self._poller.register(self._wakeup, zmq.POLLIN)
         self._running = True
         self._heard = time.monotonic()
+        self._pieces: list[bytes] = []
         self._is_welcome = False
         self._refusal = ""
         self._scan_id = self._latest_scan = NO_SCAN
@@ -185,6 +187,7 @@ class Node(ABC):
         self._controller = connected(self._zmq, self._controller_url, self.identity)
         self._poller.register(self._controller, zmq.POLLIN)
         self._heard = now
+        self._pieces = []
         self._is_welcome = False
         self._send(self._hello, NO_SCAN)
         logger.warning("%s comes again as %s", before, self.identity)
@@ -196,24 +199,32 @@ class Node(ABC):
         """Do all that the controller has said."""
         for parts in arrived(self._controller):
             self._heard = time.monotonic()
-            try:
-                scan, message = decode(parts[-1].bytes)
-            except MessageError as error:
-                logger.warning("%s left out what the controller sent: %s", self.identity, error)
-                continue
-            match message:
-                case Ping():
-                    pass
-                case Welcome(refusal):
-                    self._be_welcome(refusal)
-                case Arm():
-                    self._arm(scan, message)
-                case _ if scan not in (NO_SCAN, self._scan_id):
-                    logger.debug("%s was sent a %s of another scan", self.identity, type(message).__name__)
-                case Disarm():
-                    self._disarm()
-                case _:
-                    self._obey(message)
+            self._hear(parts[-1].bytes)
+
+    def _hear(self, data: bytes) -> None:
+        try:
+            scan, message = decode(data)
+        except MessageError as error:
+            logger.warning("%s left out what the controller sent: %s", self.identity, error)
+            return
+        match message:
+            case Ping():
+                pass
+            case Piece(piece, is_last):
+                self._pieces.append(piece)
+                if is_last:
+                    whole, self._pieces = b"".join(self._pieces), []
+                    self._hear(whole)
+            case Welcome(refusal):
+                self._be_welcome(refusal)
+            case Arm():
+                self._arm(scan, message)
+            case _ if scan not in (NO_SCAN, self._scan_id):
+                logger.debug("%s was sent a %s of another scan", self.identity, type(message).__name__)
+            case Disarm():
+                self._disarm()
+            case _:
+                self._obey(message)
 
     def _be_welcome(self, refusal: str) -> None:
         self._is_welcome = not refusal

@@ -10,7 +10,7 @@ from typing import Any, Generic, Self, TypeVar
 
 import zmq
 
-from dranspose.dataplane.messages import NO_SCAN, Message, decode, encode
+from dranspose.dataplane.messages import NO_SCAN, Message, decode, encode, encode_in_pieces
 from dranspose.dataplane.node import Node
 from dranspose.dataplane.sockets import bound, connected, disconnect, endpoint
 from dranspose.dataplane.statistics import IngesterCounts, NodeStatistics, ReducerCounts, WorkerCounts
@@ -85,7 +85,8 @@ class Router(Peer):
                 return message
 
     def say(self, message: Message, scan: bytes = SCAN) -> None:
-        self.send([encode(message, scan)])
+        for piece in encode_in_pieces(message, scan):
+            self.send([piece])
 
     def send(self, parts: list[Part]) -> None:
         self.socket.send_multipart([self.node, *parts])

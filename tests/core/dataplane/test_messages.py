@@ -6,6 +6,7 @@ from hypothesis import strategies as st
 
 from dranspose.dataplane.messages import (
     NO_SCAN,
+    PIECE_BYTES,
     Arm,
     Done,
     IngesterHello,
@@ -18,6 +19,7 @@ from dranspose.dataplane.messages import (
     WorkerHello,
     decode,
     encode,
+    encode_in_pieces,
 )
 from dranspose.dataplane.statistics import (
     IngesterCounts,
@@ -108,3 +110,16 @@ def test_a_message_with_other_fields_is_refused() -> None:
     ):
         with pytest.raises(MessageError):
             decode(msgpack.packb(content))
+
+
+@pytest.mark.parametrize("more", [-100, 1, PIECE_BYTES, 3 * PIECE_BYTES])
+def test_a_long_message_goes_in_pieces(more: int) -> None:
+    message = Parameters(1, {"mask": ("binary", bytes(PIECE_BYTES + more))})
+    pieces = encode_in_pieces(message, SCAN)
+    if more < 0:
+        assert pieces == [encode(message, SCAN)]
+        return
+    decoded = [decode(piece)[1] for piece in pieces]
+    assert [piece.is_last for piece in decoded] == [False] * (len(pieces) - 1) + [True]
+    assert decode(b"".join(piece.data for piece in decoded)) == (SCAN, message)
+    assert all(0 < len(piece.data) <= PIECE_BYTES for piece in decoded)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import math
 import queue
 import threading
@@ -20,6 +21,7 @@ from dranspose.dataplane import analysis_node, node
 from dranspose.dataplane import worker as worker_module
 from dranspose.dataplane.messages import (
     NO_SCAN,
+    PIECE_BYTES,
     Arm,
     Disarm,
     Done,
@@ -157,6 +159,20 @@ def test_what_the_class_makes_of_joined_frames_goes_to_the_reducer_and_is_report
         assert scene.finished() == (((3, 3),), Outcome.RESULT, 0)
         for ingester in (scene.x, scene.y):
             assert ingester.hear(Done) == Done(((3, 3, 0),))
+
+
+def test_a_long_parameter_comes_whole(scene: Scene) -> None:
+    class Masked(Echo):
+        def process_event(self, event: EventData, parameters: Mapping[str, WorkParameter]) -> object:
+            return hashlib.sha256(parameters["mask"].data).digest()
+
+    mask = np.random.default_rng(0).bytes(3 * PIECE_BYTES)
+    with Running(scene.worker(Masked)):
+        scene.meet()
+        scene.controller.say(Parameters(0, {"mask": ("binary", mask)}), NO_SCAN)
+        assert scene.arm(version=1) == Ready()
+        scene.x.send(frames("x", share(3), version=1))
+        assert payloads(scene.results()) == [hashlib.sha256(mask).digest()]
 
 
 def test_all_outcomes_of_all_attempts_are_reported(scene: Scene) -> None:
