@@ -89,7 +89,18 @@ class DransposeController(NodeDevice):
         self._rate = EventRate()
         self._asked: Collection[str] = ()
         self._versions: dict[str, str] = {}
+        self.__dict__.pop("_memory", None)
         super().init_device()
+
+    def delete_device(self) -> None:
+        """End the node, when all that is to be remembered is written."""
+        super().delete_device()
+        if self.node is not None:
+            self._memory.write()
+
+    @cached_property
+    def _memory(self) -> ParameterMemory:
+        return ParameterMemory(Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name()))
 
     @cached_property  # they stay when the device is initialised again
     def _parameter_attributes(self) -> DynamicAttributes:
@@ -101,7 +112,6 @@ class DransposeController(NodeDevice):
 
     def make_node(self) -> Controller:
         """Return the controller; raises zmq.ZMQError, ParameterError."""
-        self._memory = ParameterMemory(Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name()))
         bind = f"tcp://{self.BindInterface}:{self.Port or '*'}"
         return Controller(self._memory.values(), bind, on_change=self.wake, keys=self.keys())
 
@@ -492,10 +502,11 @@ class DransposeController(NodeDevice):
     # The reporting thread
 
     def report_more(self) -> None:
-        """Have the attributes of parameters and streams that there are, and push what is new of them."""
+        """Write what is to be remembered; have the attributes of parameters and streams, and push what is new."""
         status = self._status
         if status is None:
             return
+        self._memory.write()
         self._rate.observe(status.scan, self._scan_report.completed, time.monotonic())
         self._ask_for_versions((*status.ingesters, *status.workers, *status.reducers))
         if self._live_scan == status.scan != NO_SCAN and status.phase is Phase.RUNNING:

@@ -175,6 +175,7 @@ class NodeDevice(Device):
     # The reporting thread
 
     def _report(self) -> None:
+        self._log.claim()
         untold = ""
         while not self._over.is_set():
             self._changed.wait(PUSH_INTERVAL if self.get_state() is DevState.RUNNING else IDLE_INTERVAL)
@@ -193,6 +194,7 @@ class NodeDevice(Device):
                     logger.exception("%s cannot tell all", self.get_name())
                 untold = str(error)
             self._over.wait(max(PUSH_INTERVAL, (time.monotonic() - began) / ROUNDS_SHARE))
+        self._log.disclaim()
 
     def _push_condition(self) -> None:
         while self._passed:

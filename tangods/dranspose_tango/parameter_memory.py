@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import threading
 from pathlib import Path
 from urllib.parse import quote, unquote
 
@@ -23,11 +24,14 @@ def default_folder(device: str) -> Path:
 class ParameterMemory:
     """The values in one folder, which is made when there is something to remember.
 
-    The file of a value holds its bytes and nothing else; its name is that of the parameter, percent-encoded.
+    The file of a value holds its bytes and nothing else; its name is that of the parameter, percent-encoded. Any thread
+    may remember and write.
     """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
+        self._unwritten: dict[str, bytes] = {}
+        self._writing = threading.Lock()
 
     def values(self) -> dict[ParameterName, bytes]:
         """Return what is remembered; a file that cannot be read is left out, and said."""
@@ -42,9 +46,25 @@ class ParameterMemory:
         return found
 
     def remember(self, name: str, data: bytes) -> None:
-        """Replace the value of a parameter, whole or not at all; raises OSError."""
+        """Take the value of a parameter, for `write` to write; raises OSError if there cannot be a file of it."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        path = self._folder / quote(name, safe=" ")
-        unfinished = path.with_name(path.name + UNFINISHED)
-        unfinished.write_bytes(data)
-        unfinished.replace(path)
+        self._unfinished(name).touch()
+        self._unwritten[name] = data
+
+    def write(self) -> None:
+        """Replace the values that were taken, each whole or not at all; what cannot be written is said."""
+        with self._writing:
+            while self._unwritten:
+                name, data = self._unwritten.popitem()
+                try:
+                    self._unfinished(name).write_bytes(data)
+                    self._unfinished(name).replace(self._folder / _file_name(name))
+                except OSError as error:
+                    logger.error("parameter %s is in force, but will be lost with the controller: %s", name, error)
+
+    def _unfinished(self, name: str) -> Path:
+        return self._folder / (_file_name(name) + UNFINISHED)
+
+
+def _file_name(parameter: str) -> str:
+    return quote(parameter, safe=" ")

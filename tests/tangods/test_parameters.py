@@ -154,7 +154,7 @@ def test_they_are_described(ensemble: Ensemble) -> None:
 
 
 def test_values_outlive_the_controller(folder: Path) -> None:
-    mask = np.random.default_rng().bytes(10**6)
+    mask = np.random.default_rng().bytes(3 * 10**6)
     for _ in range(2):
         with running(of(folder)):
             devices = proxies()
@@ -173,6 +173,25 @@ def test_values_outlive_the_controller(folder: Path) -> None:
         devices.controller.Init()
         devices.wait_for_nodes()
         wait_for(devices.controller, "parametersHash", lambda shown: shown == hash_)
+
+
+def test_a_value_that_cannot_be_remembered_is_said(folder: Path) -> None:
+    devices = of(folder)
+    (folder / "file").touch()
+    devices[CONTROLLER]["StateFolder"] = str(folder / "file" / "state")
+    with running(devices):
+        ensemble = proxies()
+        ensemble.wait_for_nodes()
+        with pytest.raises(tango.DevFailed, match="rows is in force, but will be lost with the controller: .*file"):
+            ensemble.controller.SetParameter(["rows", "5"])
+        assert ensemble.controller.rows == 5
+
+
+def test_a_value_that_can_be_remembered_no_more_is_said(ensemble: Ensemble, folder: Path) -> None:
+    (folder / "state" / "rows").mkdir(parents=True)  # a file cannot take its place
+    with Events(ensemble.controller, "lastErrors") as errors:
+        ensemble.controller.SetParameter(["rows", "5"])
+        errors.wait_for(lambda texts: texts and "parameter rows is in force, but will be lost" in texts[-1])
 
 
 def test_reload_brings_new_ones(ensemble: Ensemble, folder: Path) -> None:
