@@ -182,7 +182,7 @@ def test_a_value_that_cannot_be_remembered_is_said(folder: Path) -> None:
     with running(devices):
         ensemble = proxies()
         ensemble.wait_for_nodes()
-        with pytest.raises(tango.DevFailed, match="rows is in force, but will be lost with the controller: .*file"):
+        with pytest.raises(tango.DevFailed, match=r"rows is in force, but will be lost with the controller: .*file"):
             ensemble.controller.SetParameter(["rows", "5"])
         assert ensemble.controller.rows == 5
 
