@@ -37,11 +37,18 @@ class DebugWorker:
         self.publish["events"] = list(self._lines)
         for name, stream in event.streams.items():
             shown = {**self.publish.get(name, {}), "parts": [_size(frame) for frame in stream.frames]}
-            if stream.frames and _size(stream.frames[0]) <= SHOWN_BYTES:
-                shown["header"] = frame_bytes(stream.frames[0]).decode(errors="backslashreplace").replace("\0", "\\0")
+            if header := header_text(stream):
+                shown["header"] = header
             if (image := _image(stream)) is not None:
                 shown["image"] = image
             self.publish[name] = shown
+
+
+def header_text(stream: StreamData) -> str:
+    """Return the first part of a frame as text, empty if it is too large to be a header."""
+    if not stream.frames or _size(stream.frames[0]) > SHOWN_BYTES:
+        return ""
+    return frame_bytes(stream.frames[0]).decode(errors="backslashreplace").replace("\0", "\\0")
 
 
 def _line(name: StreamName, stream: StreamData) -> str:

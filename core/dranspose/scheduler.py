@@ -144,6 +144,7 @@ class Scheduler:
         incomplete = self._completion.complete.gaps(0, total - 1)
         return Report(
             events=total,
+            assigned=self._handout.assigned,
             completed=total - self._handout.left_out.size - _size(incomplete),
             skipped=self._handout.left_out.size,
             incomplete=tuple(incomplete),

@@ -13,7 +13,6 @@ from uuid import UUID
 
 from tango import CmdArgType, DevFailed, DeviceProxy, DevState, DispLevel
 from tango.server import command, device_property
-from tango.utils import PyTangoThread
 
 from dranspose.dataplane.controller import ABORTED, Controller, Phase, Refused, Status
 from dranspose.dataplane.messages import NO_SCAN
@@ -41,7 +40,7 @@ RATE_INTERVAL = 1.0  # seconds
 LIVE_EVENTS = 2**40
 """So many events a live view can have: more than it ever will."""
 
-NOTHING = Report(0, 0, 0, (), 0, 0, (), 0, (), 0, 0, ())
+NOTHING = Report(0, 0, 0, 0, (), 0, 0, (), 0, (), 0, 0, ())
 
 
 class DransposeController(NodeDevice):
@@ -230,6 +229,10 @@ class DransposeController(NodeDevice):
     def totalEvents(self) -> int:
         return self._scan_report.events
 
+    @reading(dtype="uint64", label="Assigned events", doc="How many events were given to workers.")
+    def assignedEvents(self) -> int:
+        return self._scan_report.assigned
+
     @reading(dtype="uint64", label="Completed events", doc="How many events were processed and their results reduced.")
     def completedEvents(self) -> int:
         return self._scan_report.completed
@@ -333,6 +336,17 @@ class DransposeController(NodeDevice):
     )
     def workerEventRate(self) -> list[float]:
         return [one.rate if one else 0.0 for one in self._of_workers()]
+
+    @reading(
+        dtype=["uint64"],
+        max_dim_x=MANY,
+        label="Worker credit",
+        unit="events",
+        doc="How many events each worker may have in hand in this scan, in the order of workers.",
+    )
+    def workerCredit(self) -> list[int]:
+        status = self._status
+        return [] if status is None else [status.windows.get(each, 0) for each in sorted(status.workers, key=_name)]
 
     @reading(
         dtype="uint64", label="Missing frames", doc="How many frames of this scan were lost on the way to ingesters."
@@ -468,16 +482,13 @@ class DransposeController(NodeDevice):
         """Ask devices for something, which may take its time, in a thread of its own; what fails is an error here."""
 
         def ask() -> None:
-            self._log.claim()
             for name in names:
                 try:
                     action(DeviceProxy(name))
                 except DevFailed as error:
                     logger.error("%s did not do what it was asked for: %s", name, error.args[0].desc)
-            self._log.disclaim()
-            self.wake()
 
-        PyTangoThread(target=ask, name=f"{self.get_name()} asks", daemon=True).start()
+        self.aside("ask other devices", ask)
 
     def _ask_for_versions(self, nodes: Collection[str]) -> None:
         """Learn what runs where, when there are other nodes than before."""

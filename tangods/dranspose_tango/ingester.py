@@ -8,6 +8,7 @@ from tango.server import command, device_property
 from dranspose.data.message import MalformedFrameError
 from dranspose.dataplane.ingester import KEEP_BYTES, Ingester
 from dranspose.dataplane.statistics import IngesterStatistics
+from dranspose.debug import header_text
 from dranspose.protocol import StreamName
 from dranspose.sources.catalogue import BUILT_IN, make_sources
 from dranspose.sources.sardana import SardanaSource
@@ -20,6 +21,8 @@ from dranspose_tango.text import latin
 
 SOURCES = {**BUILT_IN, "tango": "dranspose_tango.sources.attribute:ChangeEventSource"}
 """What `Source` may name."""
+
+MOST_STREAMS = 2**10
 
 
 class DransposeIngester(ControlledDevice):
@@ -134,6 +137,16 @@ class DransposeIngester(ControlledDevice):
     @reading(dtype=float, label="Data rate", unit="MB/s", format="%8.1f", doc="How much data comes in.")
     def dataRate(self) -> float:
         return 0.0 if self.statistics is None else self.statistics.byte_rate / 1e6
+
+    @reading(
+        dtype=[str],
+        max_dim_x=MOST_STREAMS,
+        label="Last headers",
+        doc="Of each stream the first part of its latest packet as text, if that is short.",
+    )
+    def lastHeaders(self) -> list[str]:
+        latest = {} if self.node is None else dict(self.node.latest)
+        return [latin(f"{stream}: {header_text(data)}") for stream, data in latest.items()]
 
     @reading(
         dtype="uint64",

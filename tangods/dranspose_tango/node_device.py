@@ -245,6 +245,21 @@ class NodeDevice(Device):
             "ZmqEventSubscriptionChange", [self.get_name(), name, "subscribe", "change", EVENT_VERSION]
         )
 
+    def aside(self, what: str, action: Callable[[], None]) -> None:
+        """Do what may take its time in a thread of its own; if it raises, that is an error of this device."""
+
+        def act() -> None:
+            self._log.claim()
+            try:
+                action()
+            except Exception:
+                logger.exception("%s could not %s", self.get_name(), what)
+            finally:
+                self._log.disclaim()
+                self.wake()
+
+        PyTangoThread(target=act, name=f"{self.get_name()}: {what}", daemon=True).start()
+
     # What all have
 
     @reading(dtype=str, label="Last error", doc="The latest error in this device, with its traceback.")

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from tango.server import device_property
+from pathlib import Path
+
+from tango.server import command, device_property
 
 from dranspose.dataplane.reducer import Reducer
 from dranspose.dataplane.statistics import ReducerStatistics
+from dranspose.publish.hdf5_file import dump
 from dranspose_tango.analysis_device import AnalysisDevice, time_shares
 from dranspose_tango.controlled_device import counted
-from dranspose_tango.node_device import reading
+from dranspose_tango.node_device import reading, refuse
 
 
 class DransposeReducer(AnalysisDevice):
@@ -23,6 +26,11 @@ class DransposeReducer(AnalysisDevice):
     HttpPort = device_property(
         dtype=int, default_value=0, doc="Where to serve results over HTTP, for h5pyd and silx; 0: not at all."
     )
+
+    def init_device(self) -> None:
+        """Start the node, with no results written."""
+        self._results_file = ""
+        super().init_device()
 
     def make_node(self) -> Reducer:
         """Return the reducer; raises AnalysisError, UserCodeError, ParameterError, OSError."""
@@ -84,6 +92,26 @@ class DransposeReducer(AnalysisDevice):
     )
     def timeShares(self) -> list[float]:
         return time_shares(self.statistics)
+
+    @command(dtype_in=str, doc_in="path of the HDF5 file, on the reducer's host")
+    def DumpResults(self, path: str) -> None:
+        """Write what is published into an HDF5 file, in place of any that is there; resultsFile tells when it is done."""
+        origin = "DransposeReducer::DumpResults"
+        if self.node is None:
+            refuse("OPERATION_NOT_ALLOWED", self.condition()[1], origin)
+        if not Path(path).parent.is_dir():
+            refuse("FILE_NOT_WRITABLE", f"{path}: there is no such folder on the reducer's host", origin)
+        publish, lock = self.node.published()
+
+        def write() -> None:
+            dump(publish, path, lock)
+            self._results_file = path
+
+        self.aside(f"write {path}", write)
+
+    @reading(dtype=str, label="Results file", doc="The file that DumpResults has written last.")
+    def resultsFile(self) -> str:
+        return self._results_file
 
     @reading(dtype=str, label="HTTP address", doc="Where the results are served for h5pyd and silx.")
     def httpAddress(self) -> str:

@@ -42,6 +42,15 @@ class DransposeWorker(AnalysisDevice):
         return 0 if self.statistics is None else self.statistics.lag
 
     @reading(
+        dtype="uint64",
+        label="Credit",
+        unit="events",
+        doc="How many events it may have in hand: a twentieth of a second of work.",
+    )
+    def credit(self) -> int:
+        return 0 if self.statistics is None else self.statistics.window
+
+    @reading(
         dtype=float, label="Event rate", unit="1/s", format="%8.1f", doc="How many events are processed per second."
     )
     def eventRate(self) -> float:

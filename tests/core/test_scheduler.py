@@ -196,6 +196,19 @@ class TestBindings:
             instructions = scan.finish("fast", mine.pop(0))
             mine += [event for bind in only(Bind, instructions) for event in range(bind.first, bind.last + 1)]
 
+    def test_what_was_handed_out_is_counted(self) -> None:
+        scan = begun(uniform(100))
+        assert scan.scheduler.report().assigned == 0
+        scan.join("v")
+        assert scan.scheduler.report().assigned == 4
+        scan.join("w")
+        assert scan.scheduler.report().assigned == 8
+        scan.finish("w", 4, 5, 6, 7)
+        assert scan.scheduler.report().assigned == 12
+        for worker in "vw":
+            scan.lose(worker)
+        assert scan.scheduler.report().assigned == 0
+
     def test_the_same_history_gives_the_same_instructions(self) -> None:
         first, second = (begun(uniform(100), *"abcdefg") for _ in range(2))
         assert first.lose("c") == second.lose("c")

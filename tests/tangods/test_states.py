@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import ClassVar
 
+import h5py
 import pytest
 import tango
 from tango import DevState
@@ -127,6 +128,33 @@ def test_what_the_reducer_publishes_is_shown(ensemble: Ensemble) -> None:
     events = wait_for(ensemble.reducer, "events", lambda events: events is not None and len(events) == 12)
     assert list(events) == sorted([0, 0, 10, 10, 1, 2, 3, 4, 6, 7, 8, 9])
     assert ensemble.reducer.latest == 10.0
+
+
+@pytest.mark.usefixtures("detector")
+def test_the_numbers_of_a_scan_are_told(ensemble: Ensemble) -> None:
+    ensemble.run(UNIFORM)
+    controller = ensemble.controller
+    assert (controller.assignedEvents, controller.completedEvents, controller.totalEvents) == (11, 11, 11)
+    assert list(wait_for(controller, "workerCredit", lambda credit: credit is not None)) == [0, 0]
+    assert all(wait_for(worker, "credit", lambda credit: credit > 0) for worker in ensemble.workers)
+    (header,) = ensemble.ingester.lastHeaders
+    assert header.startswith("xrd: {")
+    assert "series_end" in header
+
+
+@pytest.mark.usefixtures("detector")
+def test_results_are_dumped_into_a_file(ensemble: Ensemble, folder: Path) -> None:
+    ensemble.run(UNIFORM)
+    with pytest.raises(tango.DevFailed, match="no such folder"):
+        ensemble.reducer.DumpResults(str(folder / "nowhere" / "results.h5"))
+    with Events(ensemble.reducer, "resultsFile") as files:
+        ensemble.reducer.DumpResults(str(folder / "results.h5"))
+        files.wait_for(lambda file: file == str(folder / "results.h5"))
+    with h5py.File(folder / "results.h5") as file:
+        assert len(file["events"]) == 12
+    with Events(ensemble.reducer, "lastError") as errors:
+        ensemble.reducer.DumpResults(str(folder))
+        errors.wait_for(lambda text: f"could not write {folder}" in text)
 
 
 def test_who_listens_to_a_result_hears_of_it_when_it_gets_another_type(ensemble: Ensemble, url: str) -> None:

@@ -486,7 +486,7 @@ class Controller:
                     self._end("")
                 case instructions.ScanFailed(reason):
                     self._end(reason)
-                case instructions.Proceed(_, worker):
+                case instructions.Proceed(worker=worker) | instructions.Window(worker=worker):
                     self._send(worker, instruction, scan.id)
                 case instructions.FinishWorkers(workers):
                     for worker in workers:

@@ -32,7 +32,7 @@ from dranspose.dataplane.recording import Recording, capture_of, write_poisoned
 from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter, RecordingStatus
 from dranspose.dataplane.wire import Shares, encode_shares
-from dranspose.event import InternalWorkerMessage
+from dranspose.event import InternalWorkerMessage, StreamData
 from dranspose.protocol import EventNumber, StreamName
 from dranspose.scheduling.instructions import EndAt, Fence, Hold, Instruction, Poison, UseParameters
 from dranspose.scheduling.stimuli import Held, Missing
@@ -80,6 +80,7 @@ class Ingester(Node):
         capture: may be changed at any time, for the scans that begin after that.
         urls: where workers connect to, the second one on the same machine.
         counts: what it has done in the scan in hand, or the last one.
+        latest: the data of the latest packet of each stream.
     """
 
     def __init__(
@@ -112,6 +113,7 @@ class Ingester(Node):
         self._versions: dict[int, Mapping[str, bytes]] = {}  # of those that events of the scan in hand may have
         self._scan: _Scan | None = None
         self._matched: dict[str, MatchCounts] = {}
+        self.latest: dict[StreamName, StreamData] = {}
         self._meter = Meter(time.monotonic())
         streams = tuple(stream for source in sources for stream in source.streams)
         self._join(IngesterHello(name, self.urls, streams))
@@ -288,7 +290,7 @@ class Ingester(Node):
         scan = self._scan
         if scan is None:
             return
-        counts, matchers = self.counts, scan.matchers
+        counts, matchers, latest = self.counts, scan.matchers, self.latest
         limit = READ_WHEN_FULL if self._is_full(scan) else READ_AT_ONCE
         for source, socket in [self._polled[key] for key in readable if key in self._polled]:
             for packet in source.read(socket, limit):
@@ -296,6 +298,7 @@ class Ingester(Node):
                     counts.skipped += 1
                     continue
                 counts.packets += 1
+                latest[packet.stream] = packet.data
                 if matcher := matchers.get(packet.stream):
                     self._take(scan, packet.stream, matcher.take(packet))
                 else:

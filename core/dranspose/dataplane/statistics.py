@@ -187,6 +187,7 @@ class WorkerStatistics:
         counts: what it has done.
         time: what its time goes to.
         lag: how many events it has in hand that have not been processed.
+        window: how many it may have in hand.
         rate: events processed, in 1/s.
         received_byte_rate, sent_byte_rate: from ingesters and to the reducer, in B/s.
         seconds_per_call: that ``process_event`` has taken lately, on average.
@@ -196,6 +197,7 @@ class WorkerStatistics:
     counts: WorkerCounts
     time: TimeShares
     lag: int
+    window: int
     rate: float
     received_byte_rate: float
     sent_byte_rate: float

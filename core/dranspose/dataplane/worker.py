@@ -24,7 +24,7 @@ from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_s
 from dranspose.intervals import ranges_of
 from dranspose.parameters import ParameterVersion
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
-from dranspose.scheduling.instructions import FinishWorkers, Proceed
+from dranspose.scheduling.instructions import FinishWorkers, Proceed, Window
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
 
 logger = logging.getLogger(__name__)
@@ -91,6 +91,7 @@ class Worker(AnalysisNode):
         self._calls, self._seconds = 0, 0.0  # in the user's code
         self._measured = 0.0  # seconds, of these
         self._seconds_per_call = 0.0
+        self._window = 0
         self._version = 0  # of the parameters, the latest one in use
         self._end()
         self._join(self._hello)
@@ -124,8 +125,8 @@ class Worker(AnalysisNode):
         rate, received, sent = self._meter.rates(now, counts.processed, counts.received_bytes, counts.sent_bytes)
         time_shares = self._stopwatch.shares(self._seconds - self._measured)
         self._measured = self._seconds
-        lag, seconds = len(self._queue), self._seconds_per_call
-        return WorkerStatistics(self._latest_scan, counts, time_shares, lag, rate, received, sent, seconds)
+        lag, window, seconds = len(self._queue), self._window, self._seconds_per_call
+        return WorkerStatistics(self._latest_scan, counts, time_shares, lag, window, rate, received, sent, seconds)
 
     def _has_work(self) -> bool:
         return self._solo is None and bool(self._queue) and self._queue[0].version in self._versions
@@ -254,6 +255,8 @@ class Worker(AnalysisNode):
                 self._meet(reducers, self._reducers, listen=False)
             case Proceed(event, _, attempt) if instance and self._solo and self._solo[:2] == (event, attempt):
                 self._proceed(instance, self._solo)
+            case Window(_, events):
+                self._window = events
             case FinishWorkers(workers) if instance and self.identity in workers:
                 self._finish(instance)
             case _:

@@ -53,6 +53,12 @@ class Handout:
         self._orders = count()
         self._attempts = count(1)
 
+    @property
+    def assigned(self) -> int:
+        """How many events have been handed out: all below the lowest one that there is something to hand out of."""
+        lowest = min((backlog.event for backlog in self._backlogs.values()), default=NEVER)
+        return lowest if lowest < self.cut else self._map.total_events - self.left_out.size
+
     def add_worker(self, name: str, tags: Tags, *, stateless: bool) -> Worker:
         """Return the books of a worker that takes part from now on."""
         backlogs = [backlog for backlog in self._backlogs.values() if backlog.tags <= tags]

@@ -39,7 +39,10 @@ class Broadcast:
 
 @dataclass(frozen=True, slots=True)
 class Window:
-    """To ingesters: an event may be forwarded to the worker if it has fewer than ``events`` lower ones unfinished."""
+    """To ingesters: an event may be forwarded to the worker if it has fewer than ``events`` lower ones unfinished.
+
+    To the worker: so that it can show it.
+    """
 
     worker: str
     events: int
@@ -131,6 +134,7 @@ class Report:
 
     Attributes:
         events: how many events the trigger map has.
+        assigned: how many have been given to workers: all below the lowest one that there is something to give of.
         completed: how many are complete.
         skipped: how many were left out because the scan was stopped.
         incomplete: the events that are neither.
@@ -145,6 +149,7 @@ class Report:
     """
 
     events: int
+    assigned: int
     completed: int
     skipped: int
     incomplete: Ranges

@@ -308,7 +308,7 @@ def test_what_is_no_message_is_left_out(
 def test_the_latest_statistics_of_those_who_are_there_are_known(
     made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    told = WorkerStatistics(b"", WorkerCounts(), TimeShares(), 0, 0.0, 0.0, 0.0, 0.0)
+    told = WorkerStatistics(b"", WorkerCounts(), TimeShares(), 0, 2, 0.0, 0.0, 0.0, 0.0)
     Node(made, controller, "stranger:1", told)
     for lag in range(3):
         nodes[1].say(replace(told, lag=lag))

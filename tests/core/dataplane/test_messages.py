@@ -72,7 +72,7 @@ SCAN = bytes(range(16))
             0.0,
             0.0,
         ),
-        WorkerStatistics(SCAN, WorkerCounts(results=1), TimeShares(0.5, 0.5), 2, 1.5, 3.0, 0.0, 0.01),
+        WorkerStatistics(SCAN, WorkerCounts(results=1), TimeShares(0.5, 0.5), 2, 4, 1.5, 3.0, 0.0, 0.01),
         ReducerStatistics(SCAN, ReducerCounts(twice=1), TimeShares(), 0, 0.0, 0.0),
         Arm({"parts": {"main": {"offsets": b"\x01"}}}, 0),
         Done(((1, 5, 0), (7, 7, 2))),

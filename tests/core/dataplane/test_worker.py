@@ -41,7 +41,7 @@ from dranspose.dataplane.worker import Worker, WorkerCounts
 from dranspose.event import EventData, StreamData
 from dranspose.parameters import IntParameter
 from dranspose.protocol import EventNumber, WorkerState, WorkParameter
-from dranspose.scheduling.instructions import FinishWorkers, Proceed
+from dranspose.scheduling.instructions import FinishWorkers, Proceed, Window
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
 
 OTHER_SCAN = b"fedcba9876543210"
@@ -558,8 +558,11 @@ def test_it_tells_how_it_stands(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
 def test_its_statistics_are_those_of_the_scan(scene: Scene) -> None:
     with Running(scene.worker(Moody)) as running:
         scene.begin()
+        scene.controller.say(Window(running.node.identity, 7))
         scene.x.send(frames("x", *map(share, range(5))))
-        told = scene.controller.hear_statistics(lambda statistics: statistics.counts.processed == 5)
+        told = scene.controller.hear_statistics(
+            lambda statistics: statistics.counts.processed == 5 and statistics.window == 7
+        )
         assert (told.scan, told.counts.results, told.counts.none, told.counts.failed) == (SCAN, 3, 1, 1)
         assert told.counts.received_bytes > 0
         assert told.counts.sent_bytes > 0
