@@ -17,6 +17,8 @@ import h5py
 import numpy as np
 import numpy.typing as npt
 
+from dranspose.results.rows import Rows
+
 ENTRY = "entry"
 DATA = f"{ENTRY}/data"
 PROCESS = f"{ENTRY}/process"
@@ -25,10 +27,6 @@ CHUNK_ROWS = 1024
 
 Value = npt.ArrayLike
 Attributes = Mapping[str, Any]
-
-
-class UnfitValueError(ValueError):
-    """A value cannot be a row of its dataset: it has another shape, or a type that would be cut down."""
 
 
 class NexusFile:
@@ -43,7 +41,7 @@ class NexusFile:
         self._file = h5py.File(path, "w", libver="latest")
         self._pending: dict[str, dict[int, npt.NDArray[Any]]] = {}
         self._pending_whole: dict[str, tuple[npt.NDArray[Any], Attributes]] = {}
-        self._rows: dict[str, tuple[tuple[int, ...], np.dtype[Any]]] = {}
+        self._rows = Rows()
         self._length = 0
         self.pending_bytes = 0
         """How much is kept until the next `flush`."""
@@ -62,14 +60,8 @@ class NexusFile:
             UnfitValueError: a value has another shape than the rows of its dataset, or a type of another kind.
         """
         arrays = {name: _storable(value) for name, value in values.items()}
+        self._rows.take(event, arrays)
         for name, array in arrays.items():
-            shape, dtype = self._rows.get(name, (array.shape, array.dtype))
-            if array.shape != shape:
-                raise UnfitValueError(f"{name} of event {event} has shape {array.shape}, the first had {shape}")
-            if not np.can_cast(array.dtype, dtype, "same_kind"):
-                raise UnfitValueError(f"{name} of event {event} is of type {array.dtype}, the first was {dtype}")
-        for name, array in arrays.items():
-            self._rows.setdefault(name, (array.shape, array.dtype))
             self._pending.setdefault(name, {})[event] = array
             self.pending_bytes += array.nbytes
         self._length = max(self._length, event + 1)
@@ -100,7 +92,7 @@ class NexusFile:
             self._leave_swmr()
             for name in new:
                 self._create(name)
-        for name in self._rows:
+        for name in self._rows.kinds:
             dataset = self._file[name]
             dataset.resize(self._length, axis=0)
             for first, values in _runs(self._pending.get(name, {})):
@@ -129,7 +121,7 @@ class NexusFile:
         self.close()
 
     def _create(self, name: str) -> None:
-        shape, dtype = self._rows[name]
+        shape, dtype = self._rows.kinds[name]
         rows = CHUNK_BYTES // max(1, math.prod(shape) * dtype.itemsize)
         self._file.create_dataset(
             name,

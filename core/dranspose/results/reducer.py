@@ -15,6 +15,7 @@ import numpy.typing as npt
 from dranspose.event import ResultData
 from dranspose.protocol import HashDigest, ParameterName, ReducerState, WorkParameter
 from dranspose.results.nexus_file import DATA, ENTRY, PROCESS, Attributes, NexusFile, Value
+from dranspose.results.rows import Rows
 
 FLUSH_INTERVAL = 1.0  # seconds
 FLUSH_BYTES = 2**25
@@ -64,6 +65,7 @@ class NexusReducer:
         self._entry: dict[str, Any] = self.publish["entry"]
         self._data: dict[str, Any] = self._entry["data"]
         self._process: dict[str, Any] = self._entry["process"]
+        self._published_rows = Rows()
         self._columns: dict[str, _Column] = {}
         self._length = 0
         self._arrivals = _Column(np.dtype(np.int64))
@@ -100,14 +102,17 @@ class NexusReducer:
             UnfitValueError: a value has another shape than in the first event, or a type of another kind.
         """
         event = result.event_number
+        arrays = {name: np.asarray(value) for name, value in values.items()}
         with self.publish_rlock:
             if (file := self._opened()) is not None:
                 if file.pending_bytes > FLUSH_BYTES:
                     file.flush()
-                rows = {f"{DATA}/{name}": value for name, value in values.items()}
+                rows: dict[str, Value] = {f"{DATA}/{name}": array for name, array in arrays.items()}
                 rows[f"{PROCESS}/parameters_index"] = self._set_of(file, result.parameters_hash, parameters or {})
                 file.add(event, rows)
-            self._show(event, {name: np.asarray(value) for name, value in values.items()})
+            else:
+                self._published_rows.take(event, arrays)
+            self._show(event, arrays)
 
     def put(self, name: str, value: Value, **attributes: Any) -> None:
         """Write a dataset that is one for the whole scan, such as an axis, with its attributes, such as ``units``.

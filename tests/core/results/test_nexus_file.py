@@ -10,7 +10,8 @@ import h5py
 import numpy as np
 import pytest
 
-from dranspose.results.nexus_file import NexusFile, UnfitValueError
+from dranspose.results.nexus_file import NexusFile
+from dranspose.results.rows import UnfitValueError
 
 
 @pytest.fixture

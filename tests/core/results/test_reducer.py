@@ -16,6 +16,7 @@ from dranspose.protocol import BuildMetadata, EventNumber, HashDigest, ReducerSt
 from dranspose.publish.hdf5_file import dump
 from dranspose.replay import replay
 from dranspose.results import NexusReducer
+from dranspose.results.rows import UnfitValueError
 
 
 def result(event: int, payload: object = None, digest: str = "a") -> ResultData:
@@ -80,14 +81,18 @@ def test_how_results_came_about_is_written(tmp_path: Path) -> None:
         assert (first["rows"][()], second["rows"][()]) == (2, 7)
 
 
-def test_an_event_is_all_there_or_not_at_all(tmp_path: Path) -> None:
+@pytest.mark.parametrize("value", [[1, 2], 1.5])
+@pytest.mark.parametrize("is_written", [True, False])
+def test_an_event_is_all_there_or_not_at_all(tmp_path: Path, is_written: bool, value: object) -> None:
     reducer = NexusReducer()
-    reducer.open(tmp_path / "scan.h5")
+    reducer.open(tmp_path / "scan.h5" if is_written else "")
     reducer.add(result(0), a=1, b=1)
-    with pytest.raises(ValueError, match="b of event 1"):
-        reducer.add(result(1), a=2, b=[1, 2])
+    with pytest.raises(UnfitValueError, match="b of event 1"):
+        reducer.add(result(1), a=2, b=value)
     reducer.finish()
     assert reducer.publish["entry"]["data"]["a"].tolist() == [1]
+    if not is_written:
+        return
     with h5py.File(tmp_path / "scan.h5") as file:
         assert file["entry/data/a"][:].tolist() == [1]
 
