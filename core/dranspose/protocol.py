@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import NamedTuple, NewType
+from typing import Any, NamedTuple, NewType, Protocol
 from uuid import UUID, uuid4
 
 StreamName = NewType("StreamName", str)
@@ -51,15 +51,23 @@ class BuildMetadata:
     repository_url: str
 
 
+class Routing(Protocol):
+    """The trigger map of a scan, as the hooks see it."""
+
+    def to_json(self) -> dict[str, Any]:
+        """Return it as it is given when a scan is armed; a large one takes seconds."""
+
+
 @dataclass(frozen=True, slots=True)
 class NodeState:
-    """What a node tells the user's class about itself."""
+    """What a node tells the user's class about itself, and about the scan; a replay has no trigger map."""
 
     name: str
     dranspose_version: str
     service_uuid: UUID = field(default_factory=uuid4)
     mapping_uuid: UUID | None = None
     mapreduce_version: BuildMetadata | None = None
+    trigger_map: Routing | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -447,7 +447,7 @@ class TriggerMap:
         Args:
             document: what ``json.loads`` returned.
             wrap: add an event before and one after all others, in which a frame of each stream, the header or end
-                packet, is broadcast to every tag set that occurs.
+                packet, is broadcast to every tag set that occurs; unless the map has them already, as `to_json` gives.
 
         Raises:
             TriggerMapError: the document is malformed.
@@ -455,7 +455,9 @@ class TriggerMap:
         parts, sequence = _parts_and_sequence(document)
         used = set(sequence)
         if wrap and START_AND_END in used:
-            raise TriggerMapError(f"the map has a part {START_AND_END!r}: start and end event are in it already")
+            if START_AND_END in sequence[1:-1] or {sequence[0], sequence[-1]} != {START_AND_END}:
+                raise TriggerMapError(f"part {START_AND_END!r} is the first and the last of a sequence, or not in it")
+            wrap = False
         numbers: dict[Tags, int] = {}
         built = {name: _part(name, part, numbers) for name, part in parts.items() if name in used}
         indices = {name: index for index, name in enumerate(built)}
@@ -489,7 +491,7 @@ class TriggerMap:
         return cls(numbers, parts, sequence)
 
     def to_json(self) -> dict[str, Any]:
-        """Return the map as JSON, start and end event included: `from_json` reads it with ``wrap=False``."""
+        """Return the map as JSON for `from_json`, start and end event included."""
         names = list(self.parts)
         parts = {name: part.to_json(self.tag_sets) for name, part in self.parts.items()}
         return {"parts": parts, "sequence": [names[index] for index in self.sequence]}

@@ -225,8 +225,14 @@ class TestStartAndEnd:
     def test_a_stored_map_is_not_wrapped_again(self) -> None:
         stored = TriggerMap.from_json({"eiger": [[bound(0)]]}).to_json()
         assert stored["sequence"] == ["reserved_start_end", "main", "reserved_start_end"]
-        with pytest.raises(TriggerMapError, match="reserved_start_end"):
-            TriggerMap.from_json(stored)
+        assert TriggerMap.from_json(stored).to_json() == stored
+
+    @pytest.mark.parametrize("sequence", [["w", "m"], ["m", "w"], ["w", "w", "w"], ["w", "m", "w", "m", "w"]])
+    def test_start_and_end_event_have_their_places(self, sequence: list[str]) -> None:
+        parts = {"reserved_start_end": {"eiger": [[to_all()]]}, "m": {"eiger": [[bound(0)]]}}
+        named = [{"w": "reserved_start_end"}.get(name, name) for name in sequence]
+        with pytest.raises(TriggerMapError, match="first and the last of a sequence"):
+            TriggerMap.from_json({"parts": parts, "sequence": named})
 
 
 class TestUniform:

@@ -23,6 +23,7 @@ from dranspose.dataplane.statistics import Activity, Meter, Stopwatch
 from dranspose.dataplane.throttle import Throttle
 from dranspose.parameters import TYPES, ParameterVersion
 from dranspose.protocol import ParameterName
+from dranspose.triggermap import TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
 
@@ -103,7 +104,7 @@ class AnalysisNode(Node):
         """Tell the others what was done since the last time."""
 
     @abstractmethod
-    def _make(self, scan: bytes, parameters: ParameterVersion) -> None:
+    def _make(self, scan: bytes, parameters: ParameterVersion, trigger_map: TriggerMap) -> None:
         """Make a new instance of the user's class; raises AnalysisError, UserCodeError."""
 
     @abstractmethod
@@ -117,8 +118,8 @@ class AnalysisNode(Node):
         if arm.version not in self._versions:
             return f"{self.name} has not got version {arm.version} of the parameters"
         try:
-            self._make(scan, self._versions[arm.version])
-        except AnalysisError as error:
+            self._make(scan, self._versions[arm.version], TriggerMap.from_message(arm.trigger_map))
+        except (AnalysisError, TriggerMapError) as error:
             return str(error)
         except UserCodeError as error:
             return f"{error}\n{error.user_traceback()}".rstrip()

@@ -31,6 +31,7 @@ from dranspose.scheduling.stimuli import Fenced, Reduced, ReducerFinished
 
 if TYPE_CHECKING:
     from dranspose.publish.http import Server
+from dranspose.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
@@ -97,8 +98,8 @@ class Reducer(AnalysisNode):
 
         return Server(self.published, host=host, port=port)
 
-    def _make(self, scan: bytes, parameters: ParameterVersion) -> None:
-        state = ReducerState(self.name, self._software, self._uuid, UUID(bytes=scan), self._build)
+    def _make(self, scan: bytes, parameters: ParameterVersion, trigger_map: TriggerMap) -> None:
+        state = ReducerState(self.name, self._software, self._uuid, UUID(bytes=scan), self._build, trigger_map)
         self._instance = instance = analysis.Reducer(self._user_class, parameters.values, self._context, state)
         self._version = min(self._versions)
         self.counts = ReducerCounts()

@@ -26,6 +26,7 @@ from dranspose.parameters import ParameterVersion
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
 from dranspose.scheduling.instructions import FinishWorkers, Proceed, Window
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
+from dranspose.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 
@@ -96,9 +97,9 @@ class Worker(AnalysisNode):
         self._end()
         self._join(self._hello)
 
-    def _make(self, scan: bytes, parameters: ParameterVersion) -> None:
+    def _make(self, scan: bytes, parameters: ParameterVersion, trigger_map: TriggerMap) -> None:
         state = WorkerState(
-            WorkerName(self.name), self._software, self._uuid, UUID(bytes=scan), self._build, tags=self._tags
+            WorkerName(self.name), self._software, self._uuid, UUID(bytes=scan), self._build, trigger_map, self._tags
         )
         self._instance = analysis.Worker(self._user_class, parameters.values, self._context, state)
         self._version = min(self._versions)

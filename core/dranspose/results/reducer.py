@@ -48,7 +48,6 @@ class NexusReducer:
         parameters: Mapping[ParameterName, WorkParameter] | None = None,
         context: dict[Any, Any] | None = None,
         state: ReducerState | None = None,
-        trigger_map: Mapping[str, Any] | None = None,
     ) -> None:
         self.publish_rlock = threading.RLock()
         self.publish: dict[str, Any] = {
@@ -74,7 +73,6 @@ class NexusReducer:
         self._file: NexusFile | None = None
         self._sets: dict[HashDigest, int] = {}
         self._state = state
-        self._trigger_map = trigger_map
 
     # for subclasses
 
@@ -172,8 +170,8 @@ class NexusReducer:
             if (build := self._state.mapreduce_version) is not None:
                 file.put(f"{PROCESS}/analysis_commit", build.commit_hash)
                 file.put(f"{PROCESS}/analysis_repository", build.repository_url)
-        if self._trigger_map is not None:
-            file.put(f"{PROCESS}/trigger_map", json.dumps(self._trigger_map))
+            if self._state.trigger_map is not None:
+                file.put(f"{PROCESS}/trigger_map", json.dumps(self._state.trigger_map.to_json()))
         return file
 
     def _set_of(self, file: NexusFile, digest: HashDigest, parameters: Mapping[ParameterName, WorkParameter]) -> int:

@@ -33,7 +33,9 @@ from dranspose.parameters import parameters_hash
 from dranspose.protocol import ParameterName, ReducerState, WorkParameter
 from dranspose.scheduling.instructions import Fence, FinishReducer
 from dranspose.scheduling.stimuli import Fenced, Reduced, ReducerFinished
+from dranspose.triggermap import TriggerMap
 
+TRIGGER_MAP = TriggerMap.from_json({"uniform": {"streams": ["x"], "events": 1}}).to_message()
 OTHER_SCAN = b"fedcba9876543210"
 A, B = "worker-a:1", "worker-b:1"
 
@@ -50,7 +52,7 @@ class Scene:
 
     def arm(self, version: int = 0, scan: bytes = SCAN) -> Ready:
         self.controller.say(Parameters(version, {"factor": ("int", b"10")}), NO_SCAN)
-        self.controller.say(Arm({}, version), scan)
+        self.controller.say(Arm(TRIGGER_MAP, version), scan)
         return self.controller.hear(Ready, scan)
 
     def begin(self) -> None:

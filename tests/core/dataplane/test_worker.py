@@ -43,7 +43,9 @@ from dranspose.parameters import IntParameter
 from dranspose.protocol import EventNumber, WorkerState, WorkParameter
 from dranspose.scheduling.instructions import FinishWorkers, Proceed, Window
 from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinished
+from dranspose.triggermap import TriggerMap
 
+TRIGGER_MAP = TriggerMap.from_json({"uniform": {"streams": ["x"], "events": 1}}).to_message()
 OTHER_SCAN = b"fedcba9876543210"
 
 
@@ -71,7 +73,7 @@ class Scene:
 
     def arm(self, version: int = 0, scan: bytes = SCAN) -> Ready:
         self.controller.say(Parameters(version, {"factor": ("int", b"10")}), NO_SCAN)
-        self.controller.say(Arm({}, version), scan)
+        self.controller.say(Arm(TRIGGER_MAP, version), scan)
         return self.controller.hear(Ready, scan)
 
     def begin(self) -> None:
@@ -223,14 +225,14 @@ def test_a_class_that_cannot_be_made_takes_no_part(scene: Scene) -> None:
         assert error.splitlines()[0].endswith("Broken failed")
         assert error.endswith("OSError: no such mask")
         scene.controller.say(Parameters(1, {"factor": ("int", b"11")}), NO_SCAN)
-        scene.controller.say(Arm({}, 1), SCAN)
+        scene.controller.say(Arm(TRIGGER_MAP, 1), SCAN)
         assert scene.controller.hear(Ready) == Ready()
 
 
 def test_parameters_that_it_was_not_told_are_an_error(scene: Scene) -> None:
     with Running(scene.worker(Echo)):
         scene.meet()
-        scene.controller.say(Arm({}, 4), SCAN)
+        scene.controller.say(Arm(TRIGGER_MAP, 4), SCAN)
         assert scene.controller.hear(Ready) == Ready("worker-1 has not got version 4 of the parameters")
 
 
@@ -280,7 +282,7 @@ def test_it_asks_for_ticks_and_tells_its_class_which_events_are(scene: Scene) ->
         scene.controller.say(Parameters(1, {"other": ("int", b"1")}), NO_SCAN)
         scene.controller.say(Parameters(2, {"factor": ("int", b"50")}), NO_SCAN)
         scene.controller.say(Parameters(3, {"factor": ("int", b"0")}), NO_SCAN)
-        scene.controller.say(Arm({}, 0))
+        scene.controller.say(Arm(TRIGGER_MAP, 0))
         assert scene.controller.hear(TickInterval) == TickInterval(0.5)
         assert scene.controller.hear(Ready) == Ready()
         scene.x.send(frames("x", share(1), share(2), share(3), ticks=(1, 3)))
@@ -317,7 +319,9 @@ def test_a_solo_event_is_announced_and_waits_with_all_that_follow_until_that_is_
         assert scene.finished() == (((1, 1),), Outcome.RESULT, 0)
         assert scene.controller.hear(Started) == Started(running.node.identity, 2, 3)
         scene.controller.say(Proceed(2, running.node.identity, 1))
-        scene.controller.say(Arm({}, 99), OTHER_SCAN)  # is answered, so that what came before has been looked at
+        scene.controller.say(
+            Arm(TRIGGER_MAP, 99), OTHER_SCAN
+        )  # is answered, so that what came before has been looked at
         assert scene.controller.hear(Ready, OTHER_SCAN).error
 
 
@@ -380,7 +384,7 @@ def test_the_end_of_a_scan_is_looked_at_between_slow_events(scene: Scene, monkey
         scene.x.send(frames("x", *map(share, range(100))))
         calling.wait()
         scene.controller.say(Disarm())
-        scene.controller.say(Arm({}, 0), OTHER_SCAN)
+        scene.controller.say(Arm(TRIGGER_MAP, 0), OTHER_SCAN)
         heard: list[Any] = []
         while not heard or isinstance(heard[-1], Finished):
             may_return.release()
@@ -549,7 +553,7 @@ def test_it_tells_how_it_stands(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
         monkeypatch.undo()
         scene.controller.say(Ping(), NO_SCAN)
         assert stands_at(State(Phase.RUNNING))
-        scene.controller.say(Arm({}, 7), OTHER_SCAN)
+        scene.controller.say(Arm(TRIGGER_MAP, 7), OTHER_SCAN)
         assert stands_at(State(Phase.FAILED, "worker-1 has not got version 7 of the parameters"))
         scene.controller.say(Welcome("there is another"), NO_SCAN)
         assert stands_at(State(Phase.FAILED, "there is another"))

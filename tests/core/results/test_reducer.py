@@ -17,6 +17,7 @@ from dranspose.publish.hdf5_file import dump
 from dranspose.replay import replay
 from dranspose.results import NexusReducer
 from dranspose.results.rows import UnfitValueError
+from dranspose.triggermap import TriggerMap
 
 
 def result(event: int, payload: object = None, digest: str = "a") -> ResultData:
@@ -62,8 +63,10 @@ def test_the_timer_brings_results_into_the_file(tmp_path: Path) -> None:
 
 
 def test_how_results_came_about_is_written(tmp_path: Path) -> None:
-    state = ReducerState("r", "1.2", mapreduce_version=BuildMetadata("c0ffee", "main", "now", "git:analysis"))
-    reducer = NexusReducer(state=state, trigger_map={"parts": {}})
+    trigger_map = TriggerMap.from_json({"uniform": {"streams": ["xrd"], "events": 4}})
+    build = BuildMetadata("c0ffee", "main", "now", "git:analysis")
+    state = ReducerState("r", "1.2", mapreduce_version=build, trigger_map=trigger_map)
+    reducer = NexusReducer(state=state)
     reducer.open(tmp_path / "scan.h5")
     reducer.add(result(0), parameters(poni="Distance: 1"), x=0)
     reducer.add(result(3, digest="b"), parameters(rows="7"), x=0)
@@ -73,7 +76,7 @@ def test_how_results_came_about_is_written(tmp_path: Path) -> None:
         process = file["entry/process"]
         assert process["version"].asstr()[()] == "1.2"
         assert process["analysis_commit"].asstr()[()] == "c0ffee"
-        assert json.loads(process["trigger_map"].asstr()[()]) == {"parts": {}}
+        assert json.loads(process["trigger_map"].asstr()[()]) == trigger_map.to_json()
         assert process["parameters_index"][:].tolist() == [1, 1, 0, 2]
         first, second = process["parameters_1"], process["parameters_2"]
         assert (first.attrs["hash"], second.attrs["hash"]) == ("a", "b")
