@@ -9,7 +9,6 @@ from typing import Any
 from tango.server import command, device_property
 
 from dranspose.analysis import load_class
-from dranspose.dataplane.node import Phase
 from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
@@ -71,7 +70,7 @@ class AnalysisDevice(ControlledDevice):
     @command
     def Reload(self) -> None:
         """Load the class anew, between scans; the parameters that it describes appear on the controller."""
-        if self.node is not None and self.node.state.phase is Phase.RUNNING:
+        if self.node is not None and self.is_in_scan:
             refuse("OPERATION_NOT_ALLOWED", "a scan is running: wait for its end", f"{type(self).__name__}::Reload")
         self.start_node()
 

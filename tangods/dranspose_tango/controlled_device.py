@@ -27,7 +27,8 @@ class ControlledDevice(NodeDevice):
             device runs, the property Controller names it, and the controller's BindInterface can be reached.
         STANDBY: Ready for a scan.
         RUNNING: In a scan.
-        ALARM: Ready, but something went wrong in the last scan, as Status says: lastError has more. Reset forgets it.
+        ALARM: In a scan or ready, but something went wrong in it, or in the last one, as Status says: lastError has
+            more. Reset forgets it when the scan is over.
         FAULT: It cannot take part in a scan: a property is wrong, or the user's class, or there is a bug. Correct what
             Status and lastError say, then Reset, or Init after a change of properties.
     """
@@ -46,6 +47,11 @@ class ControlledDevice(NodeDevice):
     @abstractmethod
     def troubles(self, statistics: Any) -> str:
         """Return in words what went wrong in the scan of the statistics, nothing if nothing did."""
+
+    @property
+    def is_in_scan(self) -> bool:
+        """Whether the node, which there is, is in a scan."""
+        return bool(self.node.state.phase is Phase.RUNNING)
 
     @property
     def statistics(self) -> Any:
@@ -67,7 +73,7 @@ class ControlledDevice(NodeDevice):
             case Phase.FAILED:
                 return DevState.FAULT, reason
             case Phase.RUNNING:
-                return DevState.RUNNING, f"in a scan; {troubles}" if troubles else "in a scan"
+                return (DevState.ALARM, f"in a scan; {troubles}") if troubles else (DevState.RUNNING, "in a scan")
         if troubles and node.statistics.scan != self._acknowledged:
             return DevState.ALARM, f"ready for a scan; in the last one {troubles}"
         return DevState.STANDBY, "ready for a scan"
@@ -75,7 +81,7 @@ class ControlledDevice(NodeDevice):
     @command
     def Reset(self) -> None:
         """Forget the errors; start the node anew if it has failed, or has not found its controller."""
-        if self.node is not None and self.node.state.phase is not Phase.RUNNING:
+        if self.node is not None and not self.is_in_scan:
             self._acknowledged = self.statistics.scan
         super().Reset()
 

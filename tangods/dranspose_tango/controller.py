@@ -50,7 +50,9 @@ class DransposeController(NodeDevice):
         INIT: Starting.
         STANDBY: Ready for a scan.
         MOVING: The nodes are being armed, which takes a moment. Abort gives it up.
-        RUNNING: In a scan. If nothing moves, Status says which tags no worker has, or look for a device in FAULT.
+        RUNNING: In a scan, until its end, which clients wait for: Status says what has gone wrong so far, and the
+            attributes that count it are in WARNING. If nothing moves, Status says which tags no worker has, or look for
+            a device in FAULT.
         ALARM: Ready, but events of the last scan failed or were lost; lastErrors has tracebacks. Reset forgets them.
         FAULT: The last scan could not go on, or a property is wrong, as Status says. Restart the device that it names,
             or correct the property, and then Reset; after a failed scan the next one may begin at once.
@@ -128,6 +130,11 @@ class DransposeController(NodeDevice):
         if problems := _problems(report):
             return DevState.ALARM, f"ready for a scan; of the last one {problems}"
         return DevState.STANDBY, f"ready for a scan; {_scan_in_words(status, report)}"
+
+    @property
+    def is_in_scan(self) -> bool:
+        """Whether a scan is running."""
+        return bool(self.node.status.phase is Phase.RUNNING)
 
     @property
     def _status(self) -> Status | None:
@@ -244,16 +251,27 @@ class DransposeController(NodeDevice):
     @reading(
         dtype="uint64",
         label="Redispatched events",
+        max_warning=1,
         doc="How many events were given to another worker: theirs was lost.",
     )
     def redispatchedEvents(self) -> int:
         return self._scan_report.redispatched
 
-    @reading(dtype="uint64", label="Empty events", doc="How many events have no frame at all, for all were lost.")
+    @reading(
+        dtype="uint64",
+        label="Empty events",
+        max_warning=1,
+        doc="How many events have no frame at all, for all were lost.",
+    )
     def emptyEvents(self) -> int:
         return self._scan_report.missing
 
-    @reading(dtype="uint64", label="Poisoned events", doc="How many events were set aside because they killed workers.")
+    @reading(
+        dtype="uint64",
+        label="Poisoned events",
+        max_warning=1,
+        doc="How many events were set aside because they killed workers.",
+    )
     def poisonedEvents(self) -> int:
         return _count(self._scan_report.poisoned)
 
@@ -349,7 +367,10 @@ class DransposeController(NodeDevice):
         return [] if status is None else [status.windows.get(each, 0) for each in sorted(status.workers, key=_name)]
 
     @reading(
-        dtype="uint64", label="Missing frames", doc="How many frames of this scan were lost on the way to ingesters."
+        dtype="uint64",
+        label="Missing frames",
+        max_warning=1,
+        doc="How many frames of this scan were lost on the way to ingesters.",
     )
     def missingFrames(self) -> int:
         found = {} if self._status is None else self._status.statistics

@@ -113,7 +113,10 @@ class DransposeIngester(ControlledDevice):
         return 0 if self.statistics is None else self.statistics.counts.packets
 
     @reading(
-        dtype="uint64", label="Frames missing", doc="How many frames of this scan were lost before they came here."
+        dtype="uint64",
+        label="Frames missing",
+        max_warning=1,
+        doc="How many frames of this scan were lost before they came here.",
     )
     def framesMissing(self) -> int:
         return 0 if self.statistics is None else self.statistics.counts.missing

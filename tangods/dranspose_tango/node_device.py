@@ -116,6 +116,11 @@ class NodeDevice(Device):
     def node_condition(self, node: Any) -> Condition:
         """Return the state that follows from the node's latest snapshot."""
 
+    @property
+    @abstractmethod
+    def is_in_scan(self) -> bool:
+        """Whether the node, which there is, is in a scan."""
+
     def report_more(self) -> None:
         """Do what else is to be done in a round of the reporting thread."""
 
@@ -178,7 +183,7 @@ class NodeDevice(Device):
         self._log.claim()
         untold = ""
         while not self._over.is_set():
-            self._changed.wait(PUSH_INTERVAL if self.get_state() is DevState.RUNNING else IDLE_INTERVAL)
+            self._changed.wait(PUSH_INTERVAL if self.node is not None and self.is_in_scan else IDLE_INTERVAL)
             self._changed.clear()
             began = time.monotonic()
             self._log.forward(self.get_logger())

@@ -57,7 +57,7 @@ class DransposeReducer(AnalysisDevice):
     def reducedResults(self) -> int:
         return 0 if self.statistics is None else self.statistics.counts.results
 
-    @reading(dtype="uint64", label="Failed results", doc="How often process_result raised in this scan.")
+    @reading(dtype="uint64", label="Failed results", max_warning=1, doc="How often process_result raised in this scan.")
     def failedResults(self) -> int:
         return 0 if self.statistics is None else self.statistics.counts.failed
 
@@ -95,7 +95,7 @@ class DransposeReducer(AnalysisDevice):
 
     @command(dtype_in=str, doc_in="path of the HDF5 file, on the reducer's host")
     def DumpResults(self, path: str) -> None:
-        """Write what is published into an HDF5 file, in place of any that is there; resultsFile tells when it is done."""
+        """Write what is published into an HDF5 file, in place of any that is there; then resultsFile is its path."""
         origin = "DransposeReducer::DumpResults"
         if self.node is None:
             refuse("OPERATION_NOT_ALLOWED", self.condition()[1], origin)

@@ -33,7 +33,9 @@ class DransposeWorker(AnalysisDevice):
     def processedEvents(self) -> int:
         return 0 if self.statistics is None else self.statistics.counts.processed
 
-    @reading(dtype="uint64", label="Failed events", doc="How often the Worker class raised in this scan.")
+    @reading(
+        dtype="uint64", label="Failed events", max_warning=1, doc="How often the Worker class raised in this scan."
+    )
     def failedEvents(self) -> int:
         return 0 if self.statistics is None else self.statistics.counts.failed
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import queue
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import ClassVar
 
 import h5py
@@ -30,7 +32,8 @@ from tests.tangods.devices import (
     wait_for_state,
 )
 
-from dranspose.simulate.stins import StinsDetector, simulate
+from dranspose.simulate.outlet import Outlet
+from dranspose.simulate.stins import StinsDetector, encoder, plan, simulate
 from dranspose_tango.controller import DransposeController
 
 WORKER = "test/dranspose/worker-1"
@@ -155,6 +158,84 @@ def test_results_are_dumped_into_a_file(ensemble: Ensemble, folder: Path) -> Non
     with Events(ensemble.reducer, "lastError") as errors:
         ensemble.reducer.DumpResults(str(folder))
         errors.wait_for(lambda text: f"could not write {folder}" in text)
+
+
+def test_a_scan_goes_from_moving_to_running_and_nobody_misses_it(ensemble: Ensemble) -> None:
+    controller = ensemble.controller
+    with Events(controller, "State") as states, Events(ensemble.workers[0], "State") as of_worker:
+        states.wait_for(lambda state: state is DevState.STANDBY)
+        controller.Arm(UNIFORM)
+        assert controller.State() in (DevState.MOVING, DevState.RUNNING)
+        assert states.wait_for(lambda state: state is not DevState.STANDBY) is DevState.MOVING
+        states.wait_for(lambda state: state is DevState.RUNNING)
+        assert "0 of 11 events are complete" in controller.Status()
+        of_worker.wait_for(lambda state: state is DevState.RUNNING)
+        controller.Abort()
+        of_worker.wait_for(lambda state: state is DevState.STANDBY)
+
+
+def test_what_fails_is_told_while_the_scan_goes_on(ensemble: Ensemble, url: str) -> None:
+    controller = ensemble.controller
+    detector = StinsDetector(images=9, shape=(4, 4))
+    encode = encoder(detector)
+    *steps, end = plan(detector)
+    with Outlet(url, threading.Event()) as outlet:
+        controller.Arm(UNIFORM)
+        outlet.wait_for_peer()
+        for step in steps:
+            outlet.send(encode(step))
+        wait_for(controller, "failedEvents", lambda count: count == 1)
+        assert controller.State() is DevState.RUNNING
+        assert "1 events failed" in controller.Status()
+        assert controller.read_attribute("failedEvents").quality is tango.AttrQuality.ATTR_WARNING
+        assert controller.read_attribute("redispatchedEvents").quality is tango.AttrQuality.ATTR_VALID
+        (failing,) = {failure.partition(":")[0] for failure in controller.lastErrors if "failed at event 5" in failure}
+        with Events(tango.DeviceProxy(failing), "State") as states:
+            states.wait_for(lambda state: state is DevState.ALARM)
+        assert tango.DeviceProxy(failing).Status() == "in a scan; 1 events failed"
+        outlet.send(encode(end))
+    wait_for_state(controller, DevState.ALARM)
+
+
+@pytest.mark.parametrize("way_out", ["Reset", "Arm"])
+def test_a_scan_that_could_not_go_on_is_a_fault_until_reset_or_the_next_one(ensemble: Ensemble, way_out: str) -> None:
+    controller = ensemble.controller
+    with Events(controller, "State") as states:
+        controller.Arm(UNIFORM)
+        states.wait_for(lambda state: state is DevState.RUNNING)
+        ensemble.reducer.Init()
+        states.wait_for(lambda state: state is DevState.FAULT)
+        assert "the last scan failed: " in controller.Status()
+        assert "Reset" in controller.Status()
+        ensemble.wait_for_nodes()
+        assert controller.State() is DevState.FAULT
+        if way_out == "Reset":
+            controller.Reset()
+            states.wait_for(lambda state: state is DevState.STANDBY)
+            assert controller.Status() == "ready for a scan"
+        else:
+            controller.Arm(UNIFORM)
+            states.wait_for(lambda state: state is DevState.RUNNING)
+            controller.Abort()
+
+
+def test_a_device_is_starting_while_its_class_is_loaded(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    loading, gate = threading.Event(), threading.Event()
+    monkeypatch.setitem(sys.modules, "the_gate", SimpleNamespace(loading=loading, gate=gate))
+    (folder / "slow_to_load.py").write_text(
+        f"import the_gate\nthe_gate.loading.set()\nthe_gate.gate.wait()\n{ANALYSIS}"
+    )
+    devices = of(folder)
+    devices[WORKER]["AnalysisClass"] = "slow_to_load:Worker"
+    with running(devices):
+        worker = tango.DeviceProxy(WORKER)
+        try:
+            loading.wait(PATIENCE)
+            assert worker.State() is DevState.INIT
+            assert worker.Status() == "starting"
+        finally:
+            gate.set()
+        wait_for_state(worker, DevState.STANDBY)
 
 
 def test_who_listens_to_a_result_hears_of_it_when_it_gets_another_type(ensemble: Ensemble, url: str) -> None:
