@@ -5,10 +5,13 @@ from __future__ import annotations
 import contextlib
 from functools import cached_property
 from typing import Any
+from uuid import UUID
 
 from tango.server import command, device_property
 
 from dranspose.analysis import load_class
+from dranspose.dataplane.messages import NO_SCAN
+from dranspose.dataplane.node import Phase
 from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
@@ -33,6 +36,7 @@ class AnalysisDevice(ControlledDevice):
         """Start the node, with nothing published."""
         self._omissions = Omissions()
         self._shown: dict[str, Published] = {}
+        self._shown_scan = NO_SCAN
         super().init_device()
 
     @cached_property  # they stay when the device is initialised again
@@ -54,11 +58,13 @@ class AnalysisDevice(ControlledDevice):
         super().report_more()
         if self.node is None:
             return
+        state = self.node.state
         publish, lock = self.node.published()
         with lock or contextlib.nullcontext():
             self._shown = published(publish, self._omissions)
         self._attributes.follow({name: shown.definition for name, shown in self._shown.items()})
         self._attributes.push()
+        self._shown_scan = NO_SCAN if state.phase is Phase.RUNNING else state.scan
 
     def _read_published(self, attribute: str) -> Any:
         return self._shown[attribute].value
@@ -66,6 +72,14 @@ class AnalysisDevice(ControlledDevice):
     @reading(dtype=[str], max_dim_x=MAX_PUBLISHED, label="Published", doc="The attributes that the class publishes.")
     def published(self) -> list[str]:
         return self._attributes.names
+
+    @reading(
+        dtype=str,
+        label="Published scan",
+        doc="The id of the scan that is over and of which all that is published is shown; empty during a scan.",
+    )
+    def publishedScan(self) -> str:
+        return "" if self._shown_scan == NO_SCAN else str(UUID(bytes=self._shown_scan))
 
     @command
     def Reload(self) -> None:

@@ -50,10 +50,11 @@ class Phase(Enum):
 
 @dataclass(frozen=True, slots=True)
 class State:
-    """How a node stands; one that has failed says why."""
+    """How a node stands; one that has failed says why. The scan is the one in hand, or the last one."""
 
     phase: Phase
     reason: str = ""
+    scan: bytes = NO_SCAN
 
 
 class Node(ABC):
@@ -271,10 +272,10 @@ class Node(ABC):
 
     def _standing(self, now: float) -> State:
         if self._refusal:
-            return State(Phase.FAILED, self._refusal)
+            return State(Phase.FAILED, self._refusal, self._latest_scan)
         if not self._is_welcome or now - self._heard > OUT_OF_TOUCH:
-            return State(Phase.OUT_OF_TOUCH)
-        return State(Phase.STANDBY if self._scan_id == NO_SCAN else Phase.RUNNING)
+            return State(Phase.OUT_OF_TOUCH, scan=self._latest_scan)
+        return State(Phase.STANDBY if self._scan_id == NO_SCAN else Phase.RUNNING, scan=self._latest_scan)
 
     def _stand(self, state: State) -> None:
         self.state = state

@@ -547,16 +547,16 @@ def test_it_tells_how_it_stands(scene: Scene, monkeypatch: pytest.MonkeyPatch) -
         scene.meet()
         assert stands_at(State(Phase.STANDBY))
         scene.arm()
-        assert stands_at(State(Phase.RUNNING))
+        assert stands_at(State(Phase.RUNNING, scan=SCAN))
         monkeypatch.setattr(node, "OUT_OF_TOUCH", -1.0)
-        assert stands_at(State(Phase.OUT_OF_TOUCH))
+        assert stands_at(State(Phase.OUT_OF_TOUCH, scan=SCAN))
         monkeypatch.undo()
         scene.controller.say(Ping(), NO_SCAN)
-        assert stands_at(State(Phase.RUNNING))
+        assert stands_at(State(Phase.RUNNING, scan=SCAN))
         scene.controller.say(Arm(TRIGGER_MAP, 7), OTHER_SCAN)
-        assert stands_at(State(Phase.FAILED, "worker-1 has not got version 7 of the parameters"))
+        assert stands_at(State(Phase.FAILED, "worker-1 has not got version 7 of the parameters", SCAN))
         scene.controller.say(Welcome("there is another"), NO_SCAN)
-        assert stands_at(State(Phase.FAILED, "there is another"))
+        assert stands_at(State(Phase.FAILED, "there is another", SCAN))
 
 
 def test_its_statistics_are_those_of_the_scan(scene: Scene) -> None:
