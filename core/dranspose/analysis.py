@@ -216,6 +216,11 @@ class _Instance:
             self._guarded("close", self._close, context)
 
     @property
+    def user_object(self) -> Any:
+        """What the class made."""
+        return self._instance
+
+    @property
     def publish(self) -> Mapping[Any, Any]:
         """What the class publishes at present."""
         published = getattr(self._instance, "publish", None)

@@ -55,6 +55,10 @@ class Launch:
         """The latest look at all devices, empty before the first."""
         return self._lookout.sights
 
+    def pid(self, name: str) -> int:
+        """Return the process id of a device's server, the last one if it has ended."""
+        return self._supervisor.pid(name)
+
     def restarts(self, name: str) -> int:
         """Return how often the server of a device was started again."""
         return self._supervisor.restarts(name)
@@ -99,7 +103,8 @@ def launched(ensemble: Ensemble, tango_host: str | None) -> Iterator[Launch]:
         logs.mkdir(exist_ok=True)
         for log in logs.iterdir():
             log.unlink()
-        endpoint = ("-ORBendPoint", f"giop:tcp:{LOOPBACK}:0") if own else ()
+        on_this_machine = where.startswith(f"{LOOPBACK}:")  # so nobody else is to come in
+        endpoint = ("-ORBendPoint", f"giop:tcp:{LOOPBACK}:0") if on_this_machine else ()
         supervisor.start(
             Program(
                 name=device.name,

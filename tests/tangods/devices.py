@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-import queue
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Self
+from typing import Any
 
 import tango
 from tango.server import Device
@@ -17,48 +16,10 @@ from tango.test_context import MultiDeviceTestContext
 from dranspose_tango.controller import DransposeController
 from dranspose_tango.ingester import DransposeIngester
 from dranspose_tango.reducer import DransposeReducer
+from dranspose_tango.testing.change_events import wait_for
 from dranspose_tango.worker import DransposeWorker
 
-PATIENCE = 30.0  # seconds that a test waits for what should take one
-
 CONTROLLER, INGESTER, REDUCER = "test/dranspose/controller", "test/dranspose/ingester", "test/dranspose/reducer"
-
-
-class Events:
-    """The change events of an attribute, to be waited for; a context."""
-
-    def __init__(self, proxy: tango.DeviceProxy, attribute: str) -> None:
-        self._events: queue.Queue[Any] = queue.Queue()
-        self._proxy = proxy
-        self._attribute = attribute
-
-    def __enter__(self) -> Self:
-        self._subscription = self._proxy.subscribe_event(
-            self._attribute, tango.EventType.CHANGE_EVENT, self._events.put
-        )
-        return self
-
-    def __exit__(self, *error: object) -> None:
-        self._proxy.unsubscribe_event(self._subscription)
-
-    def wait_for(self, condition: Callable[[Any], bool]) -> Any:
-        """Return the first value, of those not seen so far, that fulfils the condition."""
-        seen = []
-        try:
-            while True:
-                event = self._events.get(timeout=PATIENCE)
-                if not event.err:
-                    seen.append(event.attr_value.value)
-                    if condition(seen[-1]):
-                        return seen[-1]
-        except queue.Empty:
-            raise TimeoutError(f"{self._attribute} of {self._proxy.dev_name()} was but {seen}") from None
-
-
-def wait_for(proxy: tango.DeviceProxy, attribute: str, condition: Callable[[Any], bool]) -> Any:
-    """Return the first value of an attribute, from now on, that fulfils the condition."""
-    with Events(proxy, attribute) as events:
-        return events.wait_for(condition)
 
 
 def wait_for_state(proxy: tango.DeviceProxy, *states: tango.DevState) -> tango.DevState:

@@ -11,9 +11,10 @@ from pathlib import Path
 import pytest
 import tango
 from tests.system.ensemble import free_url
-from tests.tangods.devices import PATIENCE, Ensemble, properties, proxies, running
+from tests.tangods.devices import Ensemble, properties, proxies, running
 
 from dranspose.simulate.stins import StinsDetector, simulate
+from dranspose_tango.testing.change_events import PATIENCE
 
 URL = free_url()
 ANALYSIS = f"""

@@ -9,9 +9,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 from tests.system.ensemble import free_url
-from tests.tangods.devices import properties, proxies, running, wait_for
+from tests.tangods.devices import properties, proxies, running
 
 from dranspose.simulate.stins import StinsDetector, simulate
+from dranspose_tango.testing.change_events import wait_for
 
 URL = free_url()
 

@@ -13,10 +13,11 @@ import numpy as np
 import pytest
 from tango import DevState
 from tests.system.ensemble import free_url
-from tests.tangods.devices import Ensemble, Events, properties, proxies, running, wait_for
+from tests.tangods.devices import Ensemble, properties, proxies, running
 
 from dranspose.replay import replay
 from dranspose.simulate.player import messages, play
+from dranspose_tango.testing.change_events import ChangeEvents, wait_for
 
 WORKER, REDUCER = "s12_poni.worker:TestWorker", "s12_poni.reducer:TestReducer"
 
@@ -64,7 +65,7 @@ def datasets(path: Path) -> dict[str, np.ndarray]:
 
 @pytest.mark.usefixtures("detector")
 def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutorial: Path) -> None:
-    with Events(ensemble.controller, "State") as states:
+    with ChangeEvents(ensemble.controller, "State") as states:
         ensemble.controller.UploadParameter(("poni", (tutorial / "geometry.poni").read_bytes()))
         ensemble.controller.write_attribute("till_x", 3)
         ensemble.controller.write_attribute("from_y", 7)
@@ -91,10 +92,10 @@ def test_a_scan_gives_the_datasets_that_replay_gives(ensemble: Ensemble, tutoria
 @pytest.mark.usefixtures("detector")
 def test_a_scan_is_recorded_where_the_controller_says(ensemble: Ensemble, tutorial: Path) -> None:
     ensemble.controller.UploadParameter(("poni", (tutorial / "geometry.poni").read_bytes()))
-    with Events(ensemble.ingester, "capturePath") as paths:
+    with ChangeEvents(ensemble.ingester, "capturePath") as paths:
         ensemble.controller.SaveCapture(str(tutorial / "scan-"))
         paths.wait_for(lambda path: path == str(tutorial / "scan-"))
-    with Events(ensemble.ingester, "recording") as recording:
+    with ChangeEvents(ensemble.ingester, "recording") as recording:
         scan = ensemble.run(json.dumps({"streams": ["xrd"], "scan": {"nb_points": 9}}))
         recording.wait_for(lambda text: text == "the scan was recorded")
     assert ensemble.ingester.recordedEvents == 11

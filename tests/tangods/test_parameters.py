@@ -9,7 +9,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tango
-from tests.tangods.devices import CONTROLLER, Ensemble, Events, properties, proxies, running, wait_for
+from tests.tangods.devices import CONTROLLER, Ensemble, properties, proxies, running
+
+from dranspose_tango.testing.change_events import ChangeEvents, wait_for
 
 ANALYSIS = """
 from dranspose.parameters import BinaryParameter, BoolParameter, FloatParameter, IntParameter, StrParameter
@@ -69,7 +71,7 @@ def test_they_are_typed_and_begin_with_their_defaults(ensemble: Ensemble) -> Non
 )
 def test_a_value_that_is_written_is_in_force(ensemble: Ensemble, name: str, value: object) -> None:
     before = ensemble.controller.parametersHash
-    with Events(ensemble.controller, name) as events:
+    with ChangeEvents(ensemble.controller, name) as events:
         ensemble.controller.write_attribute(name, value)
         assert ensemble.controller.read_attribute(name).value == value
         assert ensemble.controller.parametersHash != before
@@ -77,7 +79,7 @@ def test_a_value_that_is_written_is_in_force(ensemble: Ensemble, name: str, valu
 
 
 def test_a_value_set_by_command_shows_as_written(ensemble: Ensemble) -> None:
-    with Events(ensemble.controller, "rows") as events:
+    with ChangeEvents(ensemble.controller, "rows") as events:
         hash_ = ensemble.controller.SetParameter(["rows", "17"])
         events.wait_for(lambda shown: shown == 17)
     assert ensemble.controller.parametersHash == hash_
@@ -109,7 +111,7 @@ def test_a_number_beyond_its_limits_is_refused_in_every_way(ensemble: Ensemble) 
 
 
 def test_a_number_beyond_tango_does_not_keep_the_others_from_being_told(ensemble: Ensemble) -> None:
-    with Events(ensemble.controller, "gain") as events:
+    with ChangeEvents(ensemble.controller, "gain") as events:
         ensemble.controller.SetParameter(["rows", str(2**70)])
         ensemble.controller.SetParameter(["gain", "0.25"])
         events.wait_for(lambda shown: shown == 0.25)
@@ -189,7 +191,7 @@ def test_a_value_that_cannot_be_remembered_is_said(folder: Path) -> None:
 
 def test_a_value_that_can_be_remembered_no_more_is_said(ensemble: Ensemble, folder: Path) -> None:
     (folder / "state" / "rows").mkdir(parents=True)  # a file cannot take its place
-    with Events(ensemble.controller, "lastErrors") as errors:
+    with ChangeEvents(ensemble.controller, "lastErrors") as errors:
         ensemble.controller.SetParameter(["rows", "5"])
         errors.wait_for(lambda texts: texts and "parameter rows is in force, but will be lost" in texts[-1])
 

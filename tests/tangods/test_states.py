@@ -18,23 +18,12 @@ import tango
 from tango import DevState
 from tango.server import Device, command
 from tests.system.ensemble import free_url
-from tests.tangods.devices import (
-    CONTROLLER,
-    INGESTER,
-    PATIENCE,
-    REDUCER,
-    Ensemble,
-    Events,
-    properties,
-    proxies,
-    running,
-    wait_for,
-    wait_for_state,
-)
+from tests.tangods.devices import CONTROLLER, INGESTER, REDUCER, Ensemble, properties, proxies, running, wait_for_state
 
 from dranspose.simulate.outlet import Outlet
 from dranspose.simulate.stins import StinsDetector, encoder, plan, simulate
 from dranspose_tango.controller import DransposeController
+from dranspose_tango.testing.change_events import PATIENCE, ChangeEvents, wait_for
 
 WORKER = "test/dranspose/worker-1"
 UNIFORM = json.dumps({"uniform": {"streams": ["xrd"], "events": 9}})
@@ -150,12 +139,12 @@ def test_results_are_dumped_into_a_file(ensemble: Ensemble, folder: Path) -> Non
     ensemble.run(UNIFORM)
     with pytest.raises(tango.DevFailed, match="no such folder"):
         ensemble.reducer.DumpResults(str(folder / "nowhere" / "results.h5"))
-    with Events(ensemble.reducer, "resultsFile") as files:
+    with ChangeEvents(ensemble.reducer, "resultsFile") as files:
         ensemble.reducer.DumpResults(str(folder / "results.h5"))
         files.wait_for(lambda file: file == str(folder / "results.h5"))
     with h5py.File(folder / "results.h5") as file:
         assert len(file["events"]) == 12
-    with Events(ensemble.reducer, "lastError") as errors:
+    with ChangeEvents(ensemble.reducer, "lastError") as errors:
         ensemble.reducer.DumpResults(str(folder))
         errors.wait_for(lambda text: f"could not write {folder}" in text)
 
@@ -242,13 +231,13 @@ def test_who_listens_to_a_result_hears_of_it_when_it_gets_another_type(ensemble:
     ensemble.controller.Arm(UNIFORM)
     wait_for(ensemble.reducer, "published", lambda names: names == ("events", "latest"))
     assert ensemble.reducer.get_attribute_config("events").data_type == tango.CmdArgType.DevDouble
-    with Events(ensemble.reducer, "events") as events, sending(url):
+    with ChangeEvents(ensemble.reducer, "events") as events, sending(url):
         assert len(events.wait_for(lambda events: events is not None and len(events) == 12)) == 12
     assert ensemble.reducer.get_attribute_config("events").data_type == tango.CmdArgType.DevLong64
 
 
 def test_a_change_is_told_again_for_clients_that_were_subscribing(ensemble: Ensemble) -> None:
-    with Events(ensemble.controller, "parametersHash") as hashes:
+    with ChangeEvents(ensemble.controller, "parametersHash") as hashes:
         changed = ensemble.controller.SetParameter(["rows", "3"])
         for _ in range(2):
             hashes.wait_for(lambda shown: shown == changed)
@@ -263,7 +252,7 @@ def test_what_a_busy_device_could_not_tell_is_told_later(ensemble: Ensemble, mon
             tango.Except.throw_exception("API_CommandTimedOut", "the monitor is held", "test")
         push(device, name, *value)
 
-    with Events(ensemble.controller, "parametersHash") as hashes:
+    with ChangeEvents(ensemble.controller, "parametersHash") as hashes:
         monkeypatch.setattr(DransposeController, "push_change_event", busy_once)
         changed = ensemble.controller.SetParameter(["rows", "4"])
         hashes.wait_for(lambda shown: shown == changed)
@@ -277,7 +266,7 @@ def test_arming_is_refused_with_the_reason(ensemble: Ensemble) -> None:
         controller.Arm("{")
     with pytest.raises(tango.DevFailed, match="no such stream; the streams are: xrd"):
         controller.Arm(json.dumps({"uniform": {"streams": ["eiger"], "events": 9}}))
-    with Events(controller, "State") as states:
+    with ChangeEvents(controller, "State") as states:
         controller.Arm(UNIFORM)
         states.wait_for(lambda state: state is DevState.RUNNING)
     with pytest.raises(tango.DevFailed, match="OPERATION_NOT_ALLOWED"):
@@ -296,7 +285,7 @@ def test_a_live_view_runs_until_it_is_stopped(ensemble: Ensemble) -> None:
     with pytest.raises(tango.DevFailed, match="no stream is chosen"):
         controller.Live()
     controller.write_attribute("liveXrd", True)
-    with Events(controller, "State") as states:
+    with ChangeEvents(controller, "State") as states:
         controller.Live()
         states.wait_for(lambda state: state is DevState.RUNNING)
         assert controller.totalEvents > 10**9
@@ -381,7 +370,7 @@ def test_a_device_waits_for_its_controller(folder: Path) -> None:
 
 
 def test_devices_find_a_controller_that_was_started_anew(ensemble: Ensemble) -> None:
-    with Events(ensemble.workers[0], "State") as states:
+    with ChangeEvents(ensemble.workers[0], "State") as states:
         ensemble.controller.Init()
         states.wait_for(lambda state: state is DevState.UNKNOWN)
         states.wait_for(lambda state: state is DevState.STANDBY)

@@ -55,6 +55,11 @@ class AnalysisNode(Node):
         self._meter = Meter(time.monotonic())
         self._report_at = math.inf  # until something was done since the last report
 
+    @property
+    def user_object(self) -> Any:
+        """The object of the user's class in the scan in hand, or the last one; None before the first."""
+        return None if self._instance is None else self._instance.user_object
+
     def published(self) -> tuple[Mapping[Any, Any], AbstractContextManager[object] | None]:
         """Return what the class publishes at present, and the lock to hold while reading it; from any thread."""
         instance = self._instance
