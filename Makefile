@@ -5,13 +5,16 @@ VENV := .venv
 BIN := $(VENV)/bin
 OTHER_VERSIONS := $(addprefix $(VENV)/,h5pyd-0.18.0 h5pyd-0.24.0 cbor2-5.6.5 cbor2-5.9.0)
 
-.PHONY: run test lint typecheck bench docs clean
+.PHONY: run test soak lint typecheck bench docs clean
 
 run: $(VENV)/run.installed
 	$(BIN)/dranspose demo
 
 test: $(VENV)/dev.installed
 	$(BIN)/python -m pytest
+
+soak: $(VENV)/dev.installed
+	DRANSPOSE_SOAK_SCANS=1000 DRANSPOSE_SOAK_STARTS=50 $(BIN)/python -m pytest tests/tangods/processes/test_soak.py
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff check
