@@ -15,7 +15,7 @@ from dranspose.dataplane.node import Phase
 from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
-from dranspose_tango.attributes import MAX_PUBLISHED, DynamicAttributes, Published, published
+from dranspose_tango.attributes import MAX_PUBLISHED, DynamicAttributes, Published, plots, published
 from dranspose_tango.controlled_device import ControlledDevice
 from dranspose_tango.node_device import reading, refuse
 
@@ -37,6 +37,7 @@ class AnalysisDevice(ControlledDevice):
         self._omissions = Omissions()
         self._shown: dict[str, Published] = {}
         self._shown_scan = NO_SCAN
+        self._plots: list[str] = []
         super().init_device()
 
     @cached_property  # they stay when the device is initialised again
@@ -62,6 +63,7 @@ class AnalysisDevice(ControlledDevice):
         publish, lock = self.node.published()
         with lock or contextlib.nullcontext():
             self._shown = published(publish, self._omissions)
+            self._plots = plots(publish, self._omissions)
         self._attributes.follow({name: shown.definition for name, shown in self._shown.items()})
         self._attributes.push()
         self._shown_scan = NO_SCAN if state.phase is Phase.RUNNING else state.scan
@@ -80,6 +82,15 @@ class AnalysisDevice(ControlledDevice):
     )
     def publishedScan(self) -> str:
         return "" if self._shown_scan == NO_SCAN else str(UUID(bytes=self._shown_scan))
+
+    @reading(
+        dtype=[str],
+        max_dim_x=MAX_PUBLISHED,
+        label="Plots",
+        doc="What is drawn over what, from NXdata groups: the attribute of a signal and those of its axes, or a dot.",
+    )
+    def plots(self) -> list[str]:
+        return self._plots
 
     @command
     def Reload(self) -> None:

@@ -27,6 +27,8 @@ MAX_PUBLISHED = 200
 MAX_DIMENSION = 2**31 - 1
 UNLIMITED = 2**63
 """Limits of a parameter that Tango has no number for are the controller's alone to check."""
+NUMBER = "%.10g"
+"""Floating point numbers as text: those of Tango's own format, ``%6.2f``, lose what is small."""
 
 FORMATS = (AttrDataFormat.SCALAR, AttrDataFormat.SPECTRUM, AttrDataFormat.IMAGE)
 
@@ -145,6 +147,7 @@ class DynamicAttributes:
                 max_dim_y=MAX_DIMENSION if definition.rank == 2 else 0,
                 label=definition.label or definition.name,
                 unit=definition.unit,
+                format=NUMBER if definition.dtype in (CmdArgType.DevDouble, CmdArgType.DevFloat) else "",
                 doc=definition.doc,
                 **{name: limit for name, limit in limits.items() if limit is not None},
                 access=AttrWriteType.READ if self._write is None else AttrWriteType.READ_WRITE,
@@ -186,7 +189,7 @@ def published(publish: Mapping[Any, Any], omissions: Omissions) -> dict[str, Pub
         if array is None or (typed := _typed(array)) is None:
             continue
         dtype, value = typed
-        name = re.sub(r"[^\w.-]+", "_", node.path.strip("/"))
+        name = _attribute_name(node.path)
         if name in found:
             omissions.add(node.path, f"another value is shown as attribute {name}")
             continue
@@ -203,6 +206,28 @@ def published(publish: Mapping[Any, Any], omissions: Omissions) -> dict[str, Pub
     if next(datasets, None) is not None:
         omissions.add("the rest", f"only {MAX_PUBLISHED} values are shown as attributes: all are to be had over HTTP")
     return found
+
+
+def plots(publish: Mapping[Any, Any], omissions: Omissions) -> list[str]:
+    """Return what is drawn over what: the attribute of a signal, and those of its axes, with blanks between.
+
+    That is told by groups with the HDF5 attributes ``NX_class`` = ``NXdata``, ``signal`` and ``axes``, of which one may
+    be ``.`` for none (NeXus, NXdata, 2024).
+    """
+    found = []
+    for node in root(publish, omissions).walk():
+        if not node.is_group:
+            continue
+        said = {name: np.atleast_1d(value).tolist() for name, value in node.attributes().items() if value is not None}
+        if said.get("NX_class") == ["NXdata"] and "signal" in said:
+            names = [*said["signal"], *said.get("axes", ())]
+            attributes = [name if name == "." else _attribute_name(f"{node.path}/{name}") for name in names]
+            found.append(" ".join(attributes))
+    return found
+
+
+def _attribute_name(path: str) -> str:
+    return re.sub(r"[^\w.-]+", "_", path.strip("/"))
 
 
 def _typed(array: Array) -> tuple[CmdArgType, Any] | None:

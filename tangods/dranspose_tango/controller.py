@@ -411,10 +411,13 @@ class DransposeController(NodeDevice):
         name, content = name_and_content
         return self._set_parameter(name, bytes(content), "DransposeController::UploadParameter")
 
-    @command(dtype_out=str, doc_out="a JSON list of objects: name, dtype, description, unit, default, minimum, maximum")
+    @command(
+        dtype_out=str, doc_out="a JSON list of objects: name, dtype, description, unit, default, minimum, maximum, size"
+    )
     def DescribeParameters(self) -> str:
         """Tell which parameters the classes of the workers and the reducer describe."""
-        described = {} if self._status is None else self._status.descriptions
+        status = self._status
+        described, values = ({}, {}) if status is None else (status.descriptions, status.parameters.values)
         return json.dumps(
             [
                 {
@@ -424,6 +427,7 @@ class DransposeController(NodeDevice):
                     "unit": parameter.unit,
                     "default": None if isinstance(parameter, BinaryParameter) else parameter.default,
                     **parameter.limits,
+                    "size": len(values[name].data) if name in values else 0,
                 }
                 for name, parameter in sorted(described.items())
             ]

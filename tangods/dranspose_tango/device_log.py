@@ -14,6 +14,8 @@ if TYPE_CHECKING:
     import tango
 
 REMEMBERED_ERRORS = 100
+REMEMBERED_LINES = 200
+TIME = "%Y-%m-%d %H:%M:%S"
 QUEUED_RECORDS = 10_000
 
 _claimed: set[int] = set()
@@ -28,12 +30,15 @@ class DeviceLog(logging.Handler):
 
     Attributes:
         errors: the latest errors with their tracebacks, the newest last.
+        lines: the latest records of level INFO and above with time and level, the newest last.
     """
 
     def __init__(self) -> None:
         super().__init__()
         self.setFormatter(logging.Formatter("%(message)s"))
+        self._line = logging.Formatter("%(asctime)s.%(msecs)03d %(levelname)s %(message)s", TIME)
         self.errors: deque[str] = deque(maxlen=REMEMBERED_ERRORS)
+        self.lines: deque[str] = deque(maxlen=REMEMBERED_LINES)
         self._mine: set[int] = set()
         self._waiting: queue.Queue[tuple[int, str]] = queue.Queue(QUEUED_RECORDS)
 
@@ -56,6 +61,8 @@ class DeviceLog(logging.Handler):
         text = latin(self.format(record))
         if record.levelno >= logging.ERROR:
             self.errors.append(text)
+        if record.levelno >= logging.INFO:
+            self.lines.append(latin(self._line.format(record)))
         if not self._waiting.full():
             self._waiting.put((record.levelno, text))
 

@@ -23,7 +23,7 @@ from tango.utils import PyTangoThread
 
 from dranspose.build_metadata import read_build_metadata
 from dranspose.dataplane.keys import Keys, read_keys
-from dranspose_tango.device_log import DeviceLog
+from dranspose_tango.device_log import REMEMBERED_LINES, DeviceLog
 from dranspose_tango.node_thread import Node, NodeThread
 from dranspose_tango.text import latin
 
@@ -270,6 +270,12 @@ class NodeDevice(Device):
     @reading(dtype=str, label="Last error", doc="The latest error in this device, with its traceback.")
     def lastError(self) -> str:
         return self._log.errors[-1] if self._log.errors else ""
+
+    @reading(
+        dtype=[str], max_dim_x=REMEMBERED_LINES, label="Log", doc="The latest of the log, with local time, newest last."
+    )
+    def log(self) -> list[str]:
+        return list(self._log.lines)
 
     @reading(dtype=str, label="Version", doc="Version of the software, and of the analysis code where its image tells.")
     def version(self) -> str:

@@ -57,7 +57,7 @@ class Observed:
 
     def __init__(self, url: str) -> None:
         self._url = url
-        self._name = "/".join(url.split("/")[-3:])
+        self._name = device_name(url)
         self._proxy: tango.DeviceProxy | None = None
         self._shown: Sequence[str] = ()
 
@@ -97,9 +97,33 @@ class Lookout(PyTangoThread):
         self.join()
 
 
+def device_name(url: str) -> str:
+    """Return the name of a device, in lower case, of its full name."""
+    return "/".join(url.partition("#")[0].split("/")[-3:]).lower()
+
+
+def beside(url: str, name: str) -> str:
+    """Return the full name of the device `name` in the same database, or the same server, as that of a full name."""
+    path, mark, without_database = url.partition("#")
+    return f"{path.rsplit('/', 3)[0]}/{name.lower()}{mark}{without_database}"
+
+
+def full_name(device: tango.DeviceProxy) -> str:
+    """Return the full resource name of a device, ``tango://HOST:PORT/DEVICE``; raises DevFailed."""
+    if device.is_dbase_used():
+        return f"tango://{device.get_db_host()}:{device.get_db_port()}/{device.dev_name().lower()}"
+    return f"tango://{device.get_dev_host()}:{device.get_dev_port()}/{device.dev_name().lower()}#dbase=no"
+
+
 def devices_beside(controller: tango.DeviceProxy) -> list[str]:
-    """Return the full names of the devices of the controller's domain and family; raises DevFailed."""
-    database = controller.get_device_db()
-    place = f"tango://{controller.get_db_host()}:{controller.get_db_port()}"
-    family = controller.dev_name().rpartition("/")[0]
-    return [f"{place}/{family}/{member}" for member in database.get_device_member(f"{family}/*")]
+    """Return the full names of the devices of the controller's domain and family; raises DevFailed.
+
+    Without a database, they are the devices of its server.
+    """
+    name = full_name(controller)
+    if controller.is_dbase_used():
+        family = controller.dev_name().rpartition("/")[0]
+        members = controller.get_device_db().get_device_member(f"{family}/*")
+        return [beside(name, f"{family}/{member}") for member in members]
+    server = tango.DeviceProxy(beside(name, f"dserver/{controller.info().server_id}"))
+    return [beside(name, device.partition("::")[2]) for device in server.QueryDevice()]

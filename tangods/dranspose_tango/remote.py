@@ -48,6 +48,24 @@ class Progress:
         return self.state == SOUND
 
 
+@dataclass(frozen=True, slots=True)
+class Described:
+    """A parameter that the analysis describes, and the size of its value in bytes."""
+
+    parameter: Parameter[Any]
+    size: int
+
+    @property
+    def name(self) -> str:
+        """The name of the parameter."""
+        return self.parameter.name
+
+    @property
+    def is_binary(self) -> bool:
+        """Whether its value is the content of a file."""
+        return isinstance(self.parameter, BinaryParameter)
+
+
 class RemoteController:
     """A controller device; its name may be a full one, ``tango://host:port/domain/family/member``.
 
@@ -93,10 +111,14 @@ class RemoteController:
 
     def parameters(self) -> dict[str, Parameter[Any]]:
         """Return the parameters that the classes of the analysis describe, and the controller has attributes of."""
+        return {each.name: each.parameter for each in self.describe()}
+
+    def describe(self) -> list[Described]:
+        """Return what can be known of those parameters without their values."""
         with self._explained():
             shown = set(self.device.get_attribute_list())
-            described = [each for each in json.loads(self.device.DescribeParameters()) if each["name"] in shown]
-        return {each["name"]: _parameter(**each) for each in described}
+            described = json.loads(self.device.DescribeParameters())
+        return [_described(**each) for each in described if each["name"] in shown]
 
     def parameter(self, name: str) -> Parameter[Any]:
         """Return the parameter of this name."""
@@ -135,5 +157,5 @@ class RemoteController:
             raise RemoteError(f"{self.name}: {explain(error)}") from None
 
 
-def _parameter(dtype: str, **described: Any) -> Parameter[Any]:
-    return TYPES[dtype](**{name: value for name, value in described.items() if value is not None})
+def _described(dtype: str, size: int, **described: Any) -> Described:
+    return Described(TYPES[dtype](**{name: value for name, value in described.items() if value is not None}), size)

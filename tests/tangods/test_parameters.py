@@ -151,8 +151,12 @@ def test_they_are_described(ensemble: Ensemble) -> None:
         "description": "of the region",
         "unit": "",
         "default": 3,
+        "size": 1,
     }
     assert described["mask"]["default"] is None
+    ensemble.controller.UploadParameter(("mask", b"twelve bytes"))
+    (size,) = (each["size"] for each in json.loads(ensemble.controller.DescribeParameters()) if each["name"] == "mask")
+    assert size == 12
 
 
 def test_values_outlive_the_controller(folder: Path) -> None:

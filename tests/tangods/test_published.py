@@ -9,7 +9,7 @@ import pytest
 from tango import CmdArgType
 
 from dranspose.publish.tree import Omissions
-from dranspose_tango.attributes import MAX_PUBLISHED, published
+from dranspose_tango.attributes import MAX_PUBLISHED, plots, published
 
 
 @pytest.mark.parametrize(
@@ -70,3 +70,16 @@ def test_of_very_many_the_first_are_shown(caplog: pytest.LogCaptureFixture) -> N
     for _ in range(2):
         assert len(published({str(i): i for i in range(MAX_PUBLISHED + 1)}, omissions)) == MAX_PUBLISHED
     assert len(caplog.records) == 1
+
+
+def test_nxdata_groups_tell_what_is_drawn_over_what() -> None:
+    publish = {
+        "map": {"sum": [1.0], "x": [0.0], "stray": {"NX_class": "NXdata"}},
+        "map_attrs": {"NX_class": "NXdata", "signal": "sum", "axes": "x"},
+        "stack": {},
+        "stack_attrs": {"NX_class": "NXdata", "signal": "fe K", "axes": [".", "y"]},
+        "_attrs": {"NX_class": "NXroot", "signal": "map"},
+        "no signal": {},
+        "no signal_attrs": {"NX_class": "NXdata"},
+    }
+    assert plots(publish, Omissions()) == ["map_sum map_x", "stack_fe_K . stack_y"]
