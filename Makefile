@@ -10,7 +10,7 @@ OTHER_VERSIONS := $(addprefix $(VENV)/,h5pyd-0.18.0 h5pyd-0.24.0 cbor2-5.6.5 cbo
 run: $(VENV)/run.installed
 	$(BIN)/dranspose demo
 
-test: $(VENV)/dev.installed
+test: $(VENV)/dev.installed $(VENV)/gui.installed
 	$(BIN)/python -m pytest
 
 soak: $(VENV)/dev.installed
@@ -52,6 +52,12 @@ $(VENV)/h5pyd-%: $(VENV)/pip.installed
 
 $(VENV)/cbor2-%: $(VENV)/pip.installed
 	$(BIN)/python -m pip install --quiet --no-deps --target $@ cbor2==$*
+
+# Taurus is apart, for a panel is not what most machines run; where it does not install, its tests say why they are skipped
+$(VENV)/gui.installed: pyproject.toml $(VENV)/pip.installed
+	$(PYTHON) -m venv $(VENV)/gui
+	-$(VENV)/gui/bin/python -m pip install --quiet --editable .[gui] hypothesis pytest
+	touch $@
 
 $(VENV)/bench.installed: pyproject.toml $(VENV)/pip.installed
 	$(BIN)/python -m pip install --quiet --editable . --group bench

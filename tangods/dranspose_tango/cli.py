@@ -11,6 +11,7 @@ from dranspose_tango.commands import (
     arm,
     demo,
     keys,
+    panel,
     parameters,
     record,
     register,
@@ -27,7 +28,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command with these arguments, those of the process by default, and return its exit status."""
     parser = argparse.ArgumentParser(prog="dranspose", description="Map-reduce analysis of detector streams.")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
-    for command in (replay, simulate, send, record, demo, up, register, status, parameters, arm, stop, keys):
+    for command in (replay, simulate, send, record, demo, up, register, status, panel, parameters, arm, stop, keys):
         command.add(commands)
     options = parser.parse_args(arguments)
     level = (os.environ.get("LOG_LEVEL") or "INFO").upper()

@@ -128,4 +128,5 @@ def _how_to_connect(launch: Launch) -> str:
             taurus device {controller}
             python -c 'import tango; print(tango.DeviceProxy("{controller}").status())'
             dranspose status
+            dranspose panel
             silx view http://127.0.0.1:{launch.ensemble.reducer.http}/""")
