@@ -90,6 +90,11 @@ class RemoteController:
         with self._explained():
             self.device.Stop()
 
+    def abort(self) -> None:
+        """End the scan at once; what has been begun is dropped."""
+        with self._explained():
+            self.device.Abort()
+
     @property
     def streams(self) -> list[str]:
         """The streams of the ingesters that are there."""

@@ -151,7 +151,7 @@ def test_results_are_dumped_into_a_file(ensemble: Ensemble, folder: Path) -> Non
 
 def test_a_scan_goes_from_moving_to_running_and_nobody_misses_it(ensemble: Ensemble) -> None:
     controller = ensemble.controller
-    with Events(controller, "State") as states, Events(ensemble.workers[0], "State") as of_worker:
+    with ChangeEvents(controller, "State") as states, Events(ensemble.workers[0], "State") as of_worker:
         states.wait_for(lambda state: state is DevState.STANDBY)
         controller.Arm(UNIFORM)
         assert controller.State() in (DevState.MOVING, DevState.RUNNING)
@@ -179,7 +179,7 @@ def test_what_fails_is_told_while_the_scan_goes_on(ensemble: Ensemble, url: str)
         assert controller.read_attribute("failedEvents").quality is tango.AttrQuality.ATTR_WARNING
         assert controller.read_attribute("redispatchedEvents").quality is tango.AttrQuality.ATTR_VALID
         (failing,) = {failure.partition(":")[0] for failure in controller.lastErrors if "failed at event 5" in failure}
-        with Events(tango.DeviceProxy(failing), "State") as states:
+        with ChangeEvents(tango.DeviceProxy(failing), "State") as states:
             states.wait_for(lambda state: state is DevState.ALARM)
         assert tango.DeviceProxy(failing).Status() == "in a scan; 1 events failed"
         outlet.send(encode(end))
@@ -189,7 +189,7 @@ def test_what_fails_is_told_while_the_scan_goes_on(ensemble: Ensemble, url: str)
 @pytest.mark.parametrize("way_out", ["Reset", "Arm"])
 def test_a_scan_that_could_not_go_on_is_a_fault_until_reset_or_the_next_one(ensemble: Ensemble, way_out: str) -> None:
     controller = ensemble.controller
-    with Events(controller, "State") as states:
+    with ChangeEvents(controller, "State") as states:
         controller.Arm(UNIFORM)
         states.wait_for(lambda state: state is DevState.RUNNING)
         ensemble.reducer.Init()

@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 from dranspose.data.message import Message
+
+HTTP_PATHS: Mapping[str, str] = {
+    "DataDescription": "/v1/data_desc",
+    "RecordData": "/v1/record_data",
+    "RecordEnd": "/v1/record_end",
+}
+"""Where each type of record is posted to."""
 
 
 @dataclass(frozen=True, eq=False, repr=False)

@@ -12,7 +12,8 @@ from http.client import HTTPConnection
 from typing import Any
 from urllib.parse import urlsplit
 
-PATHS = {"DataDescription": "/v1/data_desc", "RecordData": "/v1/record_data", "RecordEnd": "/v1/record_end"}
+from dranspose.data.sardana import HTTP_PATHS
+
 TIMEOUT = 10.0  # s
 
 
@@ -45,7 +46,7 @@ def post(points: int, url: str, stop: threading.Event, rate: float = 0.0) -> int
         for sent, record in enumerate(records(points)):
             if stop.wait(max(0.0, begin + sent / rate - time.monotonic()) if rate else 0):
                 return sent
-            connection.request("POST", PATHS[record["type"]], json.dumps(record))
+            connection.request("POST", HTTP_PATHS[record["type"]], json.dumps(record))
             response = connection.getresponse()
             reason = response.read().decode()
             if response.status != HTTPStatus.OK:

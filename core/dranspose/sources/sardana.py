@@ -14,6 +14,7 @@ from starlette.responses import PlainTextResponse, Response
 from starlette.routing import Route
 
 from dranspose.data.message import MalformedFrameError
+from dranspose.data.sardana import HTTP_PATHS
 from dranspose.event import StreamData
 from dranspose.middlewares.json_frame import MAX_BYTES, json_object
 from dranspose.middlewares.sardana import TYPE, parse
@@ -25,7 +26,6 @@ from dranspose.sources.source import SourceError
 from dranspose.web_server import WebServer
 
 KINDS = {"DataDescription": PacketKind.START, "RecordData": PacketKind.FRAME, "RecordEnd": PacketKind.END}
-PATHS = ("/v1/data_desc", "/v1/record_data", "/v1/record_end")
 PATH_OF_OTHERS = "/v1/custom_data"
 
 
@@ -141,7 +141,7 @@ def _serve(source: SardanaSource, url: str) -> WebServer:
     async def ignore(request: Request) -> Response:
         return PlainTextResponse("")
 
-    routes = [Route(path, take, methods=["POST"]) for path in PATHS]
+    routes = [Route(path, take, methods=["POST"]) for path in HTTP_PATHS.values()]
     application = Starlette(routes=[*routes, Route(PATH_OF_OTHERS, ignore, methods=["POST"])])
     parts = urlsplit(url)
     if parts.scheme != "http" or not parts.hostname or parts.port is None:

@@ -1,0 +1,96 @@
+"""Macros for the pipeline: hooks that arm and end it, how it is, and its parameters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+from sardana.macroserver.macro import Macro, Optional, Type
+from sardana.macroserver.scan.gscan import ScanEndStatus
+
+from dranspose.parameters import BinaryParameter
+from dranspose_tango.observation import Observed, devices_beside
+from dranspose_tango.remote import RemoteController
+from dranspose_tango.sardana.participation import NORMAL, Participation
+from dranspose_tango.sardana.scan_macro import Settings
+
+
+class pipeline_arm(Macro):  # noqa: N801 - macros are named like this
+    """Arm the pipeline for the scan, or ``ct``, that this is a hook of.
+
+    ``defgh pipeline_arm pre-scan`` arms it for every scan, ``defgh pipeline_arm pre-acq`` for ``ct``.
+    """
+
+    def run(self) -> None:
+        """Arm; nothing happens in the middle of a scan, which has pre-acq hooks too."""
+        parent = _hooked(self)
+        if not _is_scan(parent) or "scanstartts" not in parent.data.getEnviron():
+            _participation(self, parent).begin()
+
+
+class pipeline_stop(Macro):  # noqa: N801
+    """End the pipeline's scan as that which this is a hook of; by hand, end it early.
+
+    ``defgh pipeline_stop post-scan`` is for scans, ``defgh pipeline_stop post-acq`` for ``ct``.
+    """
+
+    def run(self) -> None:
+        """End it; nothing happens in the middle of a scan, which has post-acq hooks too."""
+        parent = self.getParentMacro()
+        if parent is None:
+            RemoteController(Settings.of(self).controller).stop()
+        elif not _is_scan(parent):
+            _participation(self, parent).end(NORMAL)
+        elif (status := parent.data.getEnviron().get("endstatus")) is not None:
+            _participation(self, parent).end(ScanEndStatus.whatis(status))
+
+
+class pipeline_status(Macro):  # noqa: N801
+    """Show how the devices of the pipeline are."""
+
+    def run(self) -> None:
+        """Print a line for each."""
+        controller = RemoteController(Settings.of(self).controller)
+        sights = [Observed(device).look() for device in devices_beside(controller.device)]
+        width = max(len(sight.name) for sight in sights)
+        for sight in sights:
+            done = "" if sight.done is None else sight.done
+            rate = "" if sight.rate is None else f"{sight.rate:.1f}/s"
+            self.output(f"{sight.name:{width}}  {sight.state:8}  {done:>8}  {rate:>10}  {sight.status}")
+
+
+class pipeline_param(Macro):  # noqa: N801
+    """Show the parameters of the analysis, or one of them, or change it: ``pipeline_param poni /path/x.poni``."""
+
+    param_def = (
+        ("name", Type.String, Optional, "of the parameter; all are shown without it"),
+        ("value", Type.String, Optional, "for a binary parameter the path of a file, as the MacroServer sees it"),
+    )
+
+    def run(self, name: str | None, value: str | None) -> None:
+        """Change it, if there is a value, and show it."""
+        controller = RemoteController(Settings.of(self).controller)
+        shown = controller.parameters() if name is None else {name: controller.parameter(name)}
+        if name is not None and value is not None:
+            is_file = isinstance(shown[name], BinaryParameter)
+            controller.write_parameter(shown[name], Path(value).read_bytes() if is_file else value.encode())
+        for each, parameter in shown.items():
+            found: Any = controller.read_parameter(parameter)
+            text = f"{len(found)} bytes" if isinstance(found, bytes) else found
+            self.output(f"{each} = {text}  ({parameter.dtype}) {parameter.description or ''}".rstrip())
+
+
+def _hooked(macro: Macro) -> Any:
+    parent = macro.getParentMacro()
+    if parent is None:
+        raise RuntimeError(f"{macro.getName()} is a hook: defgh {macro.getName()} pre-scan")
+    return parent
+
+
+def _is_scan(macro: Any) -> bool:
+    return not hasattr(macro, "countable_elem")
+
+
+def _participation(hook: Macro, parent: Any) -> Participation:
+    settings = Settings.of(hook)
+    return Participation(parent, settings, RemoteController(settings.controller))
