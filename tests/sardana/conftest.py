@@ -1,11 +1,10 @@
-"""A real Sardana beside a real ensemble, with a Tango database of their own; Sardana is in an environment of its own."""
+"""A real Sardana, in an environment of its own, beside a real ensemble, in a Tango database of their own."""
 
 from __future__ import annotations
 
 import json
 import os
 import queue
-import shutil
 import signal
 import socket
 import subprocess
@@ -28,7 +27,9 @@ TIMEOUT = 60  # seconds; only a test that fails ever waits for so long
 BIN = Path(sys.executable).parent
 SARDANA = Path(sys.prefix) / "sardana"
 POOL, MACRO_SERVER, DOOR = "pool/test/1", "MacroServer/test/1", "Door/test/1"
+CONTROLLER, REDUCER_DEVICE = "test/dranspose/controller", "test/dranspose/reducer"
 FOLDERS = Path(dranspose_tango.sardana.__file__).parent
+HERE = Path(__file__).parent
 
 WORKER = """
     from dranspose.data.stream1 import Stream1Data
@@ -37,19 +38,19 @@ WORKER = """
 
     class Worker:
         def __init__(self, *args, **kwargs):
-            self.latest = {}
+            pass
 
         @staticmethod
         def describe_parameters():
             return [IntParameter(name="gain", default=1), BinaryParameter(name="poni")]
 
         def process_event(self, event, parameters):
-            if "sardana" in event.streams:
-                self.latest = vars(sardana.parse(event.streams["sardana"]))
             image = stream1.parse(event.streams["xrd"]) if "xrd" in event.streams else None
             if isinstance(image, Stream1Data):
-                motors = {name: self.latest[name] for name in ("mot01", "mot02", "point_nb") if name in self.latest}
-                return motors | {"image": image.frame, "gain": parameters["gain"].value}
+                record = vars(sardana.parse(event.streams["sardana"])) if "sardana" in event.streams else {}
+                return {"image": image.frame} | {
+                    name: record[name] for name in ("mot01", "mot02", "point_nb") if name in record
+                }
 """
 REDUCER = """
     import json
@@ -219,21 +220,31 @@ class Beamline:
     folder: Path
     door: Door
     controller: tango.DeviceProxy
-    ingester: tango.DeviceProxy
 
     def events(self) -> dict[int, dict[str, Any]]:
-        """Return the results of the last scan, by event number; another call waits for those of another scan."""
+        """Return the results of the last scan, by event number, once."""
         file = self.folder / "events.json"
-        found = {int(event): payload for event, payload in json.loads(file.read_text()).items()}
+        found = json.loads(file.read_text())
         file.unlink()
-        return found
+        return {event: found[str(event)] for event in sorted(map(int, found))}
+
+    def wait_for_result(self, name: str, value: float) -> None:
+        """Wait until the reducer's device shows this value."""
+        seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+        reducer = tango.DeviceProxy(REDUCER_DEVICE)
+        subscription = reducer.subscribe_event(name, tango.EventType.CHANGE_EVENT, seen.put)
+        try:
+            while (event := seen.get(timeout=TIMEOUT)).err or event.attr_value.value != value:
+                pass
+        finally:
+            reducer.unsubscribe_event(subscription)
 
 
 @pytest.fixture(scope="session")
 def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
     """Start the database, the ensemble and Sardana, with motors, a detector and channels of results."""
     if not (SARDANA / "bin/Sardana").exists():
-        pytest.skip(f"no Sardana: `make {SARDANA.relative_to(Path.cwd(), walk_up=True)}`")
+        pytest.skip(f"Sardana is not installed in {SARDANA}; the Makefile does that where it can be")
     folder = tmp_path_factory.mktemp("beamline")
     (folder / "src").mkdir()
     (folder / "src/worker.py").write_text(dedent(WORKER))
@@ -250,18 +261,60 @@ def beamline(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Beamline]:
         patch.setenv("TANGO_HOST", tango_host)
         ensemble.wait_for("ready after")
         database = tango.Database(*tango_host.split(":"))
-        database.put_device_property(MACRO_SERVER, {"MacroPath": [str(FOLDERS / "macros")]})
-        database.put_device_property(MACRO_SERVER, {"RecorderPath": [str(FOLDERS / "recorders")]})
-        controllers = [str(FOLDERS / "controllers"), str(Path(__file__).parent / "controllers")]
-        database.put_device_property(POOL, {"PoolPath": controllers})
+        macro_server = {
+            "MacroPath": [FOLDERS / "macros"],
+            "RecorderPath": [FOLDERS / "recorders", HERE / "recorders"],
+            "EnvironmentDb": [folder / "environment"],
+        }
+        database.put_device_property(MACRO_SERVER, {name: list(map(str, path)) for name, path in macro_server.items()})
+        database.put_device_property(POOL, {"PoolPath": [str(FOLDERS / "controllers"), str(HERE / "controllers")]})
         stack.enter_context(running([str(SARDANA / "bin/Sardana"), "test"], folder, HOME=str(folder)))
         door = Door(wait_for_device(f"tango://{tango_host}/{DOOR}"))
-        yield Beamline(
-            folder,
-            door,
-            tango.DeviceProxy(f"tango://{tango_host}/test/dranspose/controller"),
-            tango.DeviceProxy(f"tango://{tango_host}/test/dranspose/ingester-xrd"),
-        )
+        define_elements(door, detector)
+        door.run("senv", "ScanDir", folder)
+        yield Beamline(folder, door, tango.DeviceProxy(f"tango://{tango_host}/{CONTROLLER}"))
+
+
+def define_elements(door: Door, detector: str) -> None:
+    """Have motors, a counter, a detector ``xrd`` that sends to this URL, and channels of results."""
+    for controller, name, elements, properties in (
+        ("DummyMotorController", "motctrl", ("mot01", "mot02"), ()),
+        ("DummyCounterTimerController", "ctctrl", ("ct01",), ()),
+        ("DummyTriggerGateController", "tgctrl", ("tg01",), ()),
+        ("StinsChannelController", "xrdctrl", ("xrd",), ("Url", detector)),
+        ("PipelineZeroDController", "numbers", ("count",), ("Reducer", REDUCER_DEVICE)),
+        ("PipelineOneDController", "spectra", ("profile",), ("Reducer", REDUCER_DEVICE)),
+        ("PipelineTwoDController", "images", ("image",), ("Reducer", REDUCER_DEVICE)),
+    ):
+        door.run("defctrl", controller, name, *properties)
+        for axis, element in enumerate(elements, 1):
+            door.run("defelem", element, name, axis)
+    for motor in ("mot01", "mot02"):
+        proxy = tango.DeviceProxy(motor)
+        proxy.Velocity, proxy.Acceleration, proxy.Deceleration = 1000, 0.01, 0.01
+    tango.DeviceProxy("count").AccumulationType = "Last"
+    tango.DeviceProxy("profile").ResultShape = [4]
+    tango.DeviceProxy("image").ResultShape = [2, 3]
+    for group, *channels in (("all", "xrd", "ct01", "count"), ("results", "ct01", "count", "profile", "image")):
+        door.run("defmeas", group, *channels)
+
+
+@pytest.fixture
+def door(beamline: Beamline) -> Door:
+    """Return the door, with the environment that tests begin with: the pipeline takes part in nothing."""
+    door = beamline.door
+    door.run("udefgh", "all")
+    for name, value in (
+        ("ActiveMntGrp", "all"),
+        ("DataRecorder", "()"),
+        ("PipelineController", CONTROLLER),
+        ("PipelineFrames", "{}"),
+        ("PipelineStreams", "{}"),
+        ("ScanFile", "scan.h5"),
+    ):
+        door.run("senv", name, value)
+    door.run("set_meas_conf", "synchronizer", "software", "xrd")
+    return door
 
 
 def free_ports(count: int) -> list[int]:

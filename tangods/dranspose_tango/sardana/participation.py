@@ -6,7 +6,7 @@ from typing import Any
 
 from dranspose_tango.remote import RemoteController, RemoteError
 from dranspose_tango.sardana.pipeline import Pipeline, PipelineError
-from dranspose_tango.sardana.scan_macro import Settings, plan_of, points_taken
+from dranspose_tango.sardana.scan_macro import Settings, plan_of
 from dranspose_tango.sardana.scan_plan import ScanPlan
 
 NORMAL, ABORT = "Normal", "Abort"
@@ -28,7 +28,9 @@ class Participation:
         PlanError, RemoteError: the settings do not fit, or the pipeline is away.
     """
 
-    def __init__(self, macro: Any, settings: Settings, controller: RemoteController, records: str | None = None) -> None:
+    def __init__(
+        self, macro: Any, settings: Settings, controller: RemoteController, records: str | None = None
+    ) -> None:
         self.plan: ScanPlan | None = plan_of(macro, settings, controller.streams, records)
         self._macro = macro
         self._pipeline = Pipeline(controller, settings.patience)
@@ -54,7 +56,7 @@ class Participation:
             return
         try:
             if how == NORMAL:
-                progress = self._pipeline.finish(self.plan, points_taken(self._macro), self._is_in_a_hurry)
+                progress = self._pipeline.finish(self._is_in_a_hurry)
             else:
                 progress = self._pipeline.abort() if how == ABORT else self._pipeline.stop()
         except (PipelineError, RemoteError) as error:

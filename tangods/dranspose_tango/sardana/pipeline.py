@@ -48,20 +48,14 @@ class Pipeline:
             raise
         return scan
 
-    def finish(self, plan: ScanPlan, points: int, in_a_hurry: Callable[[], bool]) -> Progress:
-        """Wait until all events of the points that were taken are complete, and return how the scan ended.
+    def finish(self, in_a_hurry: Callable[[], bool]) -> Progress:
+        """Wait until all events are complete, and return how the scan ended.
 
         When the user is in a hurry it is stopped, as it is if it waits in vain, as for frames that were lost; this
         raises PipelineError all the same.
         """
-        wanted = plan.events_after(points)
-
-        def is_done(progress: Progress) -> bool:
-            is_all = plan.points is None and progress.completed >= wanted
-            return progress.is_over or is_all or in_a_hurry()
-
         try:
-            progress = self._wait_until(is_done)
+            progress = self._wait_until(lambda progress: progress.is_over or in_a_hurry())
         except PipelineError:
             self.stop()
             raise
@@ -77,7 +71,9 @@ class Pipeline:
         self.controller.abort()
         return self._wait_until(lambda progress: progress.is_over)
 
-    def _wait_until(self, condition: Callable[[Progress], bool], check: Callable[[], object] = lambda: None) -> Progress:
+    def _wait_until(
+        self, condition: Callable[[Progress], bool], check: Callable[[], object] = lambda: None
+    ) -> Progress:
         seen = self.controller.progress()
         deadline = time.monotonic() + self._patience
         while not condition(seen):

@@ -8,7 +8,6 @@ import numpy as np
 import numpy.typing as npt
 import tango
 
-from dranspose_tango.observation import beside, full_name
 from dranspose_tango.tango_errors import explain
 
 
@@ -29,10 +28,9 @@ class ReducerResults:
     def __init__(self, name: str) -> None:
         self.name = name
         self._reducer: tango.DeviceProxy | None = None
-        self._controller: tango.DeviceProxy | None = None
 
     def read(self, result: str, rank: int) -> npt.NDArray[np.float64]:
-        """Return the latest value of a result of so many dimensions, float64; empty, or NaN, if nothing is published."""
+        """Return the latest value of a result of so many dimensions, float64; empty or NaN if nothing is published."""
         nothing = np.full((0,) * rank, np.nan)
         try:
             value = self._proxy.read_attribute(result).value
@@ -44,17 +42,6 @@ class ReducerResults:
         if found.ndim != rank:
             raise ResultError(f"{self.name}/{result} has {found.ndim} dimensions: this channel is for {rank}")
         return found
-
-    def completed(self) -> tuple[int, int]:
-        """Return how many events of the scan are complete, and how many it has, those at start and end included."""
-        try:
-            if self._controller is None:
-                name = self._proxy.get_property("Controller")["Controller"][0]
-                self._controller = tango.DeviceProxy(name if "://" in name else beside(full_name(self._proxy), name))
-            completed, total = self._controller.read_attributes(["completedEvents", "totalEvents"])
-            return completed.value, total.value
-        except tango.DevFailed as error:
-            raise ResultError(f"the controller of {self.name}: {explain(error)}") from None
 
     @property
     def _proxy(self) -> tango.DeviceProxy:

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from dranspose_tango.sardana.scan_plan import ScanPlan, streams_of
+from dranspose_tango.sardana.scan_plan import PlanError, ScanPlan, streams_of
 
 PATIENCE = 10.0  # seconds
 
@@ -21,13 +21,13 @@ class Settings:
 
     Attributes:
         controller: the name of the controller's device.
-        streams: the stream, or list of streams, of each channel; None if they have the same names.
+        streams: the stream, or list of streams, of each channel; empty if they have the same names.
         frames: how many frames a stream has in each point, where that is not one.
         patience: so many seconds the pipeline may seem to do nothing before it is given up.
     """
 
     controller: str
-    streams: Mapping[str, str | Sequence[str]] | None = None
+    streams: Mapping[str, str | Sequence[str]] = field(default_factory=dict)
     frames: Mapping[str, int] = field(default_factory=dict)
     patience: float = PATIENCE
 
@@ -59,21 +59,19 @@ def channels_of(macro: Any) -> list[str]:
     return [countable.name]
 
 
-def points_of(macro: Any) -> int | None:
-    """Return how many points a macro will take, None if it does not know: it moves continuously and takes what it gets.
+def points_of(macro: Any) -> int:
+    """Return how many points a macro will take.
 
-    ``nb_points`` is what Sardana's macros call it; those that scan rows, such as ``meshct``, have it for each row.
+    ``nb_points`` is what Sardana's macros call it; ``meshct`` has it for each of its rows.
+
+    Raises:
+        PlanError: it does not know, as it moves continuously and takes what it gets, or has regions that differ.
     """
     if hasattr(macro, "countable_elem"):
         return 1
     if hasattr(macro, "intervals_list") or not hasattr(macro, "nb_points"):
-        return None  # the regions of rscanct differ
+        raise PlanError(f"it is not known how many points {macro.getName()} will have: use one like ascan or ascanct")
     return int(macro.nb_points) * max(1, len(getattr(macro, "waypoints", ())))
-
-
-def points_taken(macro: Any) -> int:
-    """Return how many points a macro has taken."""
-    return 1 if hasattr(macro, "countable_elem") else len(macro.data.records)
 
 
 def plan_of(macro: Any, settings: Settings, known: Sequence[str], records: str | None = None) -> ScanPlan | None:
@@ -86,7 +84,7 @@ def plan_of(macro: Any, settings: Settings, known: Sequence[str], records: str |
         records: the stream that gets the records of the scan, one for each point, if any does.
 
     Raises:
-        PlanError: the settings do not fit.
+        PlanError: the settings do not fit, or the scan does not know how many points it will have.
     """
     streams = streams_of(channels_of(macro), settings.streams, known)
     if not streams:

@@ -6,12 +6,9 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-ENDLESS = 2**40
-"""So many points a scan can have that does not know how many it will have: more than it ever will."""
-
 
 class PlanError(ValueError):
-    """The settings of a scan contradict each other; the text names them."""
+    """The pipeline cannot be armed for a scan; the text says what to change."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,11 +17,11 @@ class ScanPlan:
 
     Attributes:
         frames: how many frames each stream has in a point: 1, or a number that divides the largest of them.
-        points: how many points there will be; None if only the end of the scan tells.
+        points: how many points there will be.
     """
 
     frames: Mapping[str, int]
-    points: int | None
+    points: int
 
     def __post_init__(self) -> None:
         for stream, count in self.frames.items():
@@ -45,35 +42,30 @@ class ScanPlan:
         return {
             "uniform": {
                 "streams": {stream: events // count for stream, count in self.frames.items()},
-                "events": events * (ENDLESS if self.points is None else self.points),
+                "events": events * self.points,
                 "batch": events,
             }
         }
 
-    def events_after(self, points: int) -> int:
-        """Return how many events are to be complete when so many points were taken, the start event included."""
-        return 1 + points * self.events_per_point
-
 
 def streams_of(
-    channels: Sequence[str], streams_by_channel: Mapping[str, str | Sequence[str]] | None, known: Collection[str]
+    channels: Sequence[str], streams_by_channel: Mapping[str, str | Sequence[str]], known: Collection[str]
 ) -> list[str]:
     """Return the streams that channels stand for, in their order, each once.
 
     Args:
         channels: the names of the enabled channels; upper and lower case are the same, as in Tango.
-        streams_by_channel: one or more streams for each channel that has any; None if a channel stands for the stream
-            of its own name.
+        streams_by_channel: one or more streams for each channel that has any; empty if a channel stands for the
+            stream of its own name.
         known: the streams that the pipeline has.
 
     Raises:
         PlanError: a channel stands for a stream that the pipeline does not have.
     """
-    mapping = {name: name for name in known} if streams_by_channel is None else streams_by_channel
+    mapping = streams_by_channel or {name: name for name in known}
     by_name = {channel.lower(): [each] if isinstance(each, str) else each for channel, each in mapping.items()}
     chosen = list(dict.fromkeys(stream for channel in channels for stream in by_name.get(channel.lower(), ())))
     if unknown := [stream for stream in chosen if stream not in known]:
-        raise PlanError(
-            f"PipelineStreams: the pipeline has no stream {', '.join(unknown)}; it has {', '.join(known) or 'none'}"
-        )
+        there = ", ".join(sorted(known)) or "none"
+        raise PlanError(f"PipelineStreams: the pipeline has no stream {', '.join(unknown)}; it has {there}")
     return chosen

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import time
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 import zmq
@@ -19,15 +19,15 @@ SHAPE = (2, 2)
 class StinsChannelController(CounterTimerController):
     """Sends a series for each scan, an image for each point; its value is the number of images sent."""
 
-    ctrl_properties = {
-        "Url": {Type: str, Description: "where receivers connect to"},
-        "Images": {Type: int, Description: "images for each trigger", DefaultValue: 1},
+    ctrl_properties: ClassVar[dict[str, Any]] = {"Url": {Type: str, Description: "where receivers connect to"}}
+    ctrl_attributes: ClassVar[dict[str, Any]] = {
+        "Images": {Type: int, Description: "for each trigger", DefaultValue: 1}
     }
     MaxDevice = 1
 
     def __init__(self, inst: str, props: dict[str, Any], *args: Any, **kwargs: Any) -> None:
         super().__init__(inst, props, *args, **kwargs)
-        self._images = props["Images"]
+        self._images = 1
         self._context = zmq.Context()
         self._socket = self._context.socket(zmq.PUSH)
         self._socket.sndtimeo = PATIENCE
@@ -35,6 +35,12 @@ class StinsChannelController(CounterTimerController):
         self._synchronization = AcqSynch.SoftwareTrigger
         self._messages = self._sent = self._wanted = self._of_this_start = self._read = 0
         self._series = self._busy = False
+
+    def setImages(self, images: int) -> None:
+        self._images = images
+
+    def getImages(self) -> int:
+        return self._images
 
     def SetCtrlPar(self, name: str, value: Any) -> None:
         if name == "synchronization":

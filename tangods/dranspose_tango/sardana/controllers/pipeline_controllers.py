@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,8 +13,6 @@ from sardana.pool import AcqSynch
 from sardana.pool.controller import (
     DefaultValue,
     Description,
-    Memorize,
-    MemorizedNoInit,
     OneDController,
     TwoDController,
     Type,
@@ -29,12 +27,6 @@ SHAPE = {
     Type: (int,),
     Description: "Shape in the file of the scan; by default, that of what is published when the scan begins.",
     DefaultValue: [],
-    Memorize: MemorizedNoInit,
-}
-PATIENCE = {
-    Type: float,
-    Description: "How many seconds a point waits for its own events to be in the result; 0: the result as it is.",
-    DefaultValue: 0.0,
 }
 
 
@@ -50,9 +42,11 @@ class _Channels:
     MaxDevice = 1024
     rank = 0
 
-    def __init__(self, inst: str, props: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(inst, props, *args, **kwargs)
-        self._results = ReducerResults(props["Reducer"])
+    GetAxisName: Callable[[int], str]
+
+    def __init__(self, name: str, properties: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(*(name, properties, *args), **kwargs)
+        self._results = ReducerResults(properties["Reducer"])
         self._extra: dict[int, dict[str, Any]] = {}
 
     def AddDevice(self, axis: int) -> None:
@@ -88,19 +82,16 @@ class PipelineZeroDController(_Channels, ZeroDController):
 
 
 class _ArrayChannels(_Channels):
-    """Channels whose result has a shape, and that can wait for it."""
+    """Channels whose result has a shape; with a trigger of a hardware each gets what there is at that time."""
 
-    ctrl_properties: ClassVar[Mapping[str, Any]] = {"Reducer": REDUCER, "Patience": PATIENCE}
     axis_attributes: ClassVar[Mapping[str, Any]] = {"Result": RESULT, "ResultShape": SHAPE}
 
-    def __init__(self, inst: str, props: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
-        super().__init__(inst, props, *args, **kwargs)
-        self._patience: float = props["Patience"]
+    def __init__(self, name: str, properties: Mapping[str, Any], *args: Any, **kwargs: Any) -> None:
+        super().__init__(name, properties, *args, **kwargs)
         self._synchronization = AcqSynch.SoftwareTrigger
-        self._points = self._point = 0
         self._repetitions, self._cycle = 1, 0.0
         self._begin = time.monotonic()
-        self._acquiring = False
+        self._aborted = False
         self._given: dict[int, int] = {}
         self._shapes: dict[int, Sequence[int]] = {}
 
@@ -112,60 +103,45 @@ class _ArrayChannels(_Channels):
         return {"synchronization": self._synchronization, "latency_time": 0.0}.get(name)
 
     def GetAxisPar(self, axis: int, name: str) -> Any:
-        if name != "shape":
-            return None
-        self._shapes[axis] = list(self._extra[axis]["ResultShape"]) or self._read(axis).shape
-        return list(self._shapes[axis])
-
-    def PrepareOne(self, axis: int, value: float, repetitions: int, latency: float, nb_starts: int) -> None:
-        self._points, self._point = repetitions * nb_starts, 0
+        return list(self._shape(axis)) if name == "shape" else None
 
     def LoadOne(self, axis: int, integ_time: float, repetitions: int, latency_time: float) -> None:
         self._repetitions, self._cycle = repetitions, integ_time + latency_time
-
-    def PreStartAll(self) -> None:
-        self._point += 1
-        self._given = {}
 
     def StartOne(self, axis: int, value: float) -> None:
         self._given[axis] = 0
 
     def StartAll(self) -> None:
         self._begin = time.monotonic()
-        self._acquiring = True
-
-    def StateOne(self, axis: int) -> tuple[Any, str]:
-        self._acquiring = self._acquiring and self._waits()
-        if self._acquiring:
-            return State.Moving, f"waits for events of point {self._point}"
-        return super().StateOne(axis)
+        self._aborted = False
 
     def AbortOne(self, axis: int) -> None:
-        self._acquiring = False
+        self._aborted = True
+
+    def StateOne(self, axis: int) -> tuple[Any, str]:
+        if not self._is_software_triggered and not self._aborted and self._triggers() < self._repetitions:
+            return State.Moving, f"{self._triggers()} of {self._repetitions} triggers are over"
+        return super().StateOne(axis)
 
     def ReadOne(self, axis: int) -> Any:
-        value = fitted(self._read(axis), self._shapes[axis] if axis in self._shapes else self.GetAxisPar(axis, "shape"))
+        value = fitted(self._read(axis), self._shapes.get(axis) or self._shape(axis))
         if self._is_software_triggered:
             return value
-        new = self._triggers() - self._given.get(axis, 0)
-        self._given[axis] = self._triggers()
-        return [value] * new
+        before, self._given[axis] = self._given.get(axis, 0), self._triggers()
+        return [value] * (self._given[axis] - before)
 
     @property
     def _is_software_triggered(self) -> bool:
         return self._synchronization in (AcqSynch.SoftwareTrigger, AcqSynch.SoftwareGate)
 
     def _triggers(self) -> int:
-        """Return how many triggers of a hardware there were by now: it does not tell, so they are taken to be in time."""
+        """Return how many triggers there were, if they are in time: hardware does not tell."""
         return min(self._repetitions, int((time.monotonic() - self._begin) / self._cycle))
 
-    def _waits(self) -> bool:
-        if not self._is_software_triggered:
-            return self._triggers() < self._repetitions
-        if not self._patience or time.monotonic() > self._begin + self._cycle + self._patience:
-            return False
-        completed, total = self._results.completed()
-        return completed < 1 + (total - 2) * self._point // self._points
+    def _shape(self, axis: int) -> Sequence[int]:
+        """Return which shape the values of the next scan have."""
+        self._shapes[axis] = tuple(self._extra[axis]["ResultShape"]) or self._read(axis).shape
+        return self._shapes[axis]
 
 
 class PipelineOneDController(_ArrayChannels, OneDController):

@@ -15,37 +15,49 @@ from dranspose_tango.sardana.participation import NORMAL, Participation
 from dranspose_tango.sardana.scan_macro import Settings
 
 
-class pipeline_arm(Macro):  # noqa: N801 - macros are named like this
-    """Arm the pipeline for the scan, or ``ct``, that this is a hook of.
+class pipeline_arm(Macro):
+    """Arm the pipeline for the scan, or ``ct``, that this is a hook of, and end it with the scan.
 
-    ``defgh pipeline_arm pre-scan`` arms it for every scan, ``defgh pipeline_arm pre-acq`` for ``ct``.
+    ``defgh pipeline_arm pre-scan`` is for every scan, ``defgh pipeline_arm pre-acq`` for ``ct``. Scans that the
+    PipelineRecorder takes part in are left to it.
     """
 
     def run(self) -> None:
         """Arm; nothing happens in the middle of a scan, which has pre-acq hooks too."""
-        parent = _hooked(self)
-        if not _is_scan(parent) or "scanstartts" not in parent.data.getEnviron():
+        parent = self.getParentMacro()
+        if parent is None:
+            raise RuntimeError("pipeline_arm is a hook: defgh pipeline_arm pre-scan")
+        if not _is_scan(parent):
             _participation(self, parent).begin()
+        elif not (_has_begun(parent) or "PipelineRecorder" in self.getAllEnv().get("DataRecorder", ())):
+            participation = _participation(self, parent)
+            participation.begin()
+            parent.appendHook((lambda: participation.end(_end_of(parent)), ["post-scan"]))
+            hooks = parent.getHooks("post-scan")
+            hooks.insert(0, hooks.pop())  # after an abort, Sardana raises at the first that is a macro
 
 
-class pipeline_stop(Macro):  # noqa: N801
+class pipeline_stop(Macro):
     """End the pipeline's scan as that which this is a hook of; by hand, end it early.
 
-    ``defgh pipeline_stop post-scan`` is for scans, ``defgh pipeline_stop post-acq`` for ``ct``.
+    ``defgh pipeline_stop post-acq`` is for ``ct``, ``defgh pipeline_stop post-scan`` for scans that were armed by hand.
     """
 
     def run(self) -> None:
         """End it; nothing happens in the middle of a scan, which has post-acq hooks too."""
         parent = self.getParentMacro()
+        controller = RemoteController(Settings.of(self).controller)
+        if controller.progress().is_over:
+            return
         if parent is None:
-            RemoteController(Settings.of(self).controller).stop()
+            controller.stop()
         elif not _is_scan(parent):
             _participation(self, parent).end(NORMAL)
-        elif (status := parent.data.getEnviron().get("endstatus")) is not None:
-            _participation(self, parent).end(ScanEndStatus.whatis(status))
+        elif _end_of(parent) is not None:
+            _participation(self, parent).end(_end_of(parent))
 
 
-class pipeline_status(Macro):  # noqa: N801
+class pipeline_status(Macro):
     """Show how the devices of the pipeline are."""
 
     def run(self) -> None:
@@ -59,7 +71,7 @@ class pipeline_status(Macro):  # noqa: N801
             self.output(f"{sight.name:{width}}  {sight.state:8}  {done:>8}  {rate:>10}  {sight.status}")
 
 
-class pipeline_param(Macro):  # noqa: N801
+class pipeline_param(Macro):
     """Show the parameters of the analysis, or one of them, or change it: ``pipeline_param poni /path/x.poni``."""
 
     param_def = (
@@ -80,15 +92,18 @@ class pipeline_param(Macro):  # noqa: N801
             self.output(f"{each} = {text}  ({parameter.dtype}) {parameter.description or ''}".rstrip())
 
 
-def _hooked(macro: Macro) -> Any:
-    parent = macro.getParentMacro()
-    if parent is None:
-        raise RuntimeError(f"{macro.getName()} is a hook: defgh {macro.getName()} pre-scan")
-    return parent
-
-
 def _is_scan(macro: Any) -> bool:
     return not hasattr(macro, "countable_elem")
+
+
+def _has_begun(scan: Any) -> bool:
+    return "scanstartts" in scan.data.getEnviron()
+
+
+def _end_of(scan: Any) -> Any:
+    """Return how a scan ended, by the name of a ScanEndStatus; None before that."""
+    status = scan.data.getEnviron().get("endstatus")
+    return None if status is None else ScanEndStatus.whatis(status)
 
 
 def _participation(hook: Macro, parent: Any) -> Participation:

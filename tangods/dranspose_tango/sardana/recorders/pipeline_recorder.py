@@ -15,13 +15,13 @@ from dranspose_tango.sardana.scan_macro import Settings
 
 
 class PipelineRecorder(DataRecorder):
-    """Has the pipeline take part in scans, and have their records as a stream: ``senv DataRecorder PipelineRecorder``."""
+    """Has the pipeline take part in scans, with their records as a stream: ``senv DataRecorder PipelineRecorder``."""
 
     def __init__(self, macro: Any, **parameters: Any) -> None:
         DataRecorder.__init__(self, **parameters)
         self._macro = macro
 
-    def _startRecordList(self, recordlist: Any) -> None:  # noqa: N802 - Sardana's name
+    def _startRecordList(self, recordlist: Any) -> None:
         settings = Settings.of(self._macro)
         controller = RemoteController(settings.controller)
         self._stream = records.records_stream(controller)
@@ -37,10 +37,10 @@ class PipelineRecorder(DataRecorder):
             self._participation.give_up()
             raise
 
-    def _writeRecord(self, record: Any) -> None:  # noqa: N802
+    def _writeRecord(self, record: Any) -> None:
         self._send_or_warn(records.point(self.recordlist.getEnviron(), record))
 
-    def _endRecordList(self, recordlist: Any) -> None:  # noqa: N802
+    def _endRecordList(self, recordlist: Any) -> None:
         environment = recordlist.getEnviron()
         self._send_or_warn(records.end(environment))
         self._participation.end(ScanEndStatus.whatis(environment["endstatus"]))
