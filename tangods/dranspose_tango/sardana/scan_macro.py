@@ -34,17 +34,16 @@ class Settings:
     @classmethod
     def of(cls, macro: Any) -> Settings:
         """Return what the environment of a macro says; raises SettingsError."""
-        found = {
-            name: environment[f"Pipeline{name.capitalize()}"]
-            for environment in [macro.getAllEnv()]
-            for name in cls.__slots__
-            if f"Pipeline{name.capitalize()}" in environment
-        }
+        environment = macro.getAllEnv()
+        variables = {name: f"Pipeline{name.capitalize()}" for name in cls.__slots__}
+        found = {name: environment[variable] for name, variable in variables.items() if variable in environment}
         if not isinstance(found.get("controller"), str):
             raise SettingsError("which pipeline? Type: senv PipelineController NAME-OF-ITS-CONTROLLER-DEVICE")
         for name in ("streams", "frames"):
             if not isinstance(found.get(name, {}), Mapping):
-                raise SettingsError(f"Pipeline{name.capitalize()} is a dictionary, not {found[name]!r}")
+                raise SettingsError(f"{variables[name]} is a dictionary, not {found[name]!r}")
+        if not isinstance(found.get("patience", PATIENCE), int | float):
+            raise SettingsError(f"PipelinePatience is a number of seconds, not {found['patience']!r}")
         return cls(**found)
 
 

@@ -12,7 +12,8 @@ import pytest
 import zmq
 from tests.core.sources.live import STREAM, Scan
 
-from dranspose.simulate.sardana import PATHS, records
+from dranspose.data.sardana import HTTP_PATHS
+from dranspose.simulate.sardana import records
 from dranspose.sources import sardana
 from dranspose.sources.matching import MatchCounts
 from dranspose.sources.packet import Packet, PacketKind, Skipped
@@ -41,7 +42,7 @@ def read(source: SardanaSource, limit: int = 100) -> list[Packet | Skipped]:
 
 def test_records_over_http(source: SardanaSource) -> None:
     for record in records(2):
-        assert post(source, PATHS[record["type"]][1:], json.dumps(record).encode()).status_code == 200
+        assert post(source, HTTP_PATHS[record["type"]][1:], json.dumps(record).encode()).status_code == 200
     assert post(source, "v1/custom_data", b"whatever").status_code == 200
     packets = [packet for packet in read(source) if isinstance(packet, Packet)]
     assert [(packet.kind, packet.number) for packet in packets] == [
