@@ -228,16 +228,17 @@ class Beamline:
         file.unlink()
         return {event: found[str(event)] for event in sorted(map(int, found))}
 
-    def wait_for_result(self, name: str, value: float) -> None:
-        """Wait until the reducer's device shows this value."""
-        seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
-        reducer = tango.DeviceProxy(REDUCER_DEVICE)
-        subscription = reducer.subscribe_event(name, tango.EventType.CHANGE_EVENT, seen.put)
-        try:
-            while (event := seen.get(timeout=TIMEOUT)).err or event.attr_value.value != value:
-                pass
-        finally:
-            reducer.unsubscribe_event(subscription)
+
+def wait_for_value(device: str, attribute: str, value: object) -> None:
+    """Wait until a device shows this value."""
+    seen: queue.SimpleQueue[Any] = queue.SimpleQueue()
+    proxy = tango.DeviceProxy(device)
+    subscription = proxy.subscribe_event(attribute, tango.EventType.CHANGE_EVENT, seen.put)
+    try:
+        while (event := seen.get(timeout=TIMEOUT)).err or event.attr_value.value != value:
+            pass
+    finally:
+        proxy.unsubscribe_event(subscription)
 
 
 @pytest.fixture(scope="session")
