@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import threading
 import time
 from typing import Any, ClassVar
 
@@ -35,6 +36,7 @@ class StinsChannelController(CounterTimerController):
         self._synchronization = AcqSynch.SoftwareTrigger
         self._messages = self._sent = self._wanted = self._of_this_start = self._read = 0
         self._series = self._busy = False
+        self._lock = threading.Lock()  # clients ask for the state while the scan does
 
     def setImages(self, images: int) -> None:
         self._images = images
@@ -56,9 +58,10 @@ class StinsChannelController(CounterTimerController):
         self._context.destroy(linger=0)
 
     def PrepareOne(self, axis: int, value: float, repetitions: int, latency: float, nb_starts: int) -> None:
-        self._end()
-        self._send({"htype": "header", "filename": ""})
-        self._series, self._sent, self._wanted = True, 0, repetitions * nb_starts
+        with self._lock:
+            self._end()
+            self._send({"htype": "header", "filename": ""})
+            self._series, self._sent, self._wanted = True, 0, repetitions * nb_starts
 
     def LoadOne(self, axis: int, integ_time: float, repetitions: int, latency_time: float) -> None:
         self._cycle, self._repetitions = integ_time + latency_time, repetitions
@@ -71,11 +74,12 @@ class StinsChannelController(CounterTimerController):
         self._begin, self._busy = time.monotonic(), True
 
     def StateOne(self, axis: int) -> tuple[Any, str]:
-        if self._busy:
-            due = min(self._repetitions, int((time.monotonic() - self._begin) / self._cycle))
-            for _ in range(due - self._of_this_start):
-                self._take()
-            self._busy = self._of_this_start < self._repetitions
+        with self._lock:
+            if self._busy:
+                due = min(self._repetitions, int((time.monotonic() - self._begin) / self._cycle))
+                for _ in range(due - self._of_this_start):
+                    self._take()
+                self._busy = self._of_this_start < self._repetitions
         return (State.Moving, "exposing") if self._busy else (State.On, "ready")
 
     def ReadOne(self, axis: int) -> Any:
@@ -85,10 +89,11 @@ class StinsChannelController(CounterTimerController):
         return [float(self._sent - self._of_this_start + n + 1) for n in range(first, self._read)]
 
     def AbortOne(self, axis: int) -> None:
-        self._busy = False
-        self._socket.sndtimeo = 0
-        self._end()
-        self._socket.sndtimeo = PATIENCE
+        with self._lock:
+            self._busy = False
+            self._socket.sndtimeo = 0  # the receiver may have gone
+            self._end()
+            self._socket.sndtimeo = PATIENCE
 
     def _take(self) -> None:
         for image in range(self._sent * self._images, (self._sent + 1) * self._images):
