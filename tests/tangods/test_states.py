@@ -151,7 +151,7 @@ def test_results_are_dumped_into_a_file(ensemble: Ensemble, folder: Path) -> Non
 
 def test_a_scan_goes_from_moving_to_running_and_nobody_misses_it(ensemble: Ensemble) -> None:
     controller = ensemble.controller
-    with ChangeEvents(controller, "State") as states, Events(ensemble.workers[0], "State") as of_worker:
+    with ChangeEvents(controller, "State") as states, ChangeEvents(ensemble.workers[0], "State") as of_worker:
         states.wait_for(lambda state: state is DevState.STANDBY)
         controller.Arm(UNIFORM)
         assert controller.State() in (DevState.MOVING, DevState.RUNNING)
