@@ -39,6 +39,8 @@ class ErrorList(QtWidgets.QSplitter):
 
     def _choose(self, row: int) -> None:
         self.traceback.setPlainText(self._errors[-1 - row].text if row >= 0 else "")
+        bar = self.traceback.verticalScrollBar()
+        bar.setValue(bar.maximum())  # what went wrong is in the last line
 
 
 class LogList(QtWidgets.QPlainTextEdit):
