@@ -13,10 +13,11 @@ from textwrap import dedent
 
 import numpy as np
 import numpy.typing as npt
-from tests.tangods.devices import PATIENCE, Ensemble, properties, proxies, running
+from tests.tangods.devices import Ensemble, properties, proxies, running
 
 from dranspose.simulate.player import play
 from dranspose_tango.observation import full_name
+from dranspose_tango.testing.change_events import PATIENCE
 
 PROJECT = Path(__file__).parents[2]
 

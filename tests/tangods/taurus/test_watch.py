@@ -9,11 +9,12 @@ import pytest
 from tango import DevState
 from tests.panel.rings import IMAGES, SATURATED, detector, images, rings, trigger_map
 from tests.system.ensemble import free_url
-from tests.tangods.devices import CONTROLLER, Ensemble, wait_for, wait_for_state
+from tests.tangods.devices import CONTROLLER, Ensemble, wait_for_state
 
 from dranspose_tango.remote import RemoteController
 from dranspose_tango.taurus.results import Kind
 from dranspose_tango.taurus.watch import View, Watch
+from dranspose_tango.testing.change_events import wait_for
 
 MEMBERS = ["controller", "ingester", "worker-1", "worker-2", "reducer"]
 
