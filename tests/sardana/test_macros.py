@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import tango
-
-from .conftest import Beamline, Door
+from tests.sardana.beamline import Beamline, Door
 
 
 def test_status(door: Door) -> None:

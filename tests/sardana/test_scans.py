@@ -8,8 +8,7 @@ import h5py
 import numpy as np
 import pytest
 import tango
-
-from .conftest import CONTROLLER, REDUCER_DEVICE, Beamline, Door, wait_for_value
+from tests.sardana.beamline import CONTROLLER, REDUCER_DEVICE, Beamline, Door, wait_for_value
 
 IN_SCAN = (tango.DevState.MOVING, tango.DevState.RUNNING)
 

@@ -47,12 +47,17 @@ class Settings:
         return cls(**found)
 
 
+def is_scan(macro: Any) -> bool:
+    """Return whether a macro scans; others count once, like ``ct``."""
+    return not hasattr(macro, "countable_elem")
+
+
 def channels_of(macro: Any) -> list[str]:
     """Return the names of the channels that a scan, or a macro like ``ct``, takes data from."""
-    countable = getattr(macro, "countable_elem", None)
-    if countable is None:
+    if is_scan(macro):
         counters = macro.data.getEnvironValue("counters")
         return [column.label for column in macro.data.getEnvironValue("datadesc") if column.name in counters]
+    countable = macro.countable_elem
     if hasattr(countable, "getChannelsEnabledInfo"):
         return [channel.label for channel in countable.getChannelsEnabledInfo()]
     return [countable.name]
@@ -66,7 +71,7 @@ def points_of(macro: Any) -> int:
     Raises:
         PlanError: it does not know, as it moves continuously and takes what it gets, or has regions that differ.
     """
-    if hasattr(macro, "countable_elem"):
+    if not is_scan(macro):
         return 1
     if hasattr(macro, "intervals_list") or not hasattr(macro, "nb_points"):
         raise PlanError(f"it is not known how many points {macro.getName()} will have: use one like ascan or ascanct")

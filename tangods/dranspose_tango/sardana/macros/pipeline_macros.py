@@ -12,7 +12,7 @@ from dranspose.parameters import BinaryParameter
 from dranspose_tango.observation import Observed, devices_beside
 from dranspose_tango.remote import RemoteController
 from dranspose_tango.sardana.participation import NORMAL, Participation
-from dranspose_tango.sardana.scan_macro import Settings
+from dranspose_tango.sardana.scan_macro import Settings, is_scan
 
 
 class pipeline_arm(Macro):
@@ -27,11 +27,12 @@ class pipeline_arm(Macro):
         parent = self.getParentMacro()
         if parent is None:
             raise RuntimeError("pipeline_arm is a hook: defgh pipeline_arm pre-scan")
-        if not _is_scan(parent):
-            _participation(self, parent).begin()
-        elif not (_has_begun(parent) or "PipelineRecorder" in self.getAllEnv().get("DataRecorder", ())):
-            participation = _participation(self, parent)
-            participation.begin()
+        if is_scan(parent) and (_has_begun(parent) or _is_for_recorder(self)):
+            return
+        settings = Settings.of(self)
+        participation = Participation(parent, settings, RemoteController(settings.controller))
+        participation.begin()
+        if is_scan(parent):
             parent.appendHook((lambda: participation.end(_end_of(parent)), ["post-scan"]))
             hooks = parent.getHooks("post-scan")
             hooks.insert(0, hooks.pop())  # after an abort, Sardana raises at the first that is a macro
@@ -46,15 +47,15 @@ class pipeline_stop(Macro):
     def run(self) -> None:
         """End it; nothing happens in the middle of a scan, which has post-acq hooks too."""
         parent = self.getParentMacro()
-        controller = RemoteController(Settings.of(self).controller)
-        if controller.progress().is_over:
-            return
         if parent is None:
-            controller.stop()
-        elif not _is_scan(parent):
-            _participation(self, parent).end(NORMAL)
-        elif _end_of(parent) is not None:
-            _participation(self, parent).end(_end_of(parent))
+            RemoteController(Settings.of(self).controller).stop()
+            return
+        how = _end_of(parent) if is_scan(parent) else NORMAL
+        if how is not None:
+            settings = Settings.of(self)
+            controller = RemoteController(settings.controller)
+            if not controller.progress().is_over:
+                Participation(parent, settings, controller).end(how)
 
 
 class pipeline_status(Macro):
@@ -92,20 +93,15 @@ class pipeline_param(Macro):
             self.output(f"{each} = {text}  ({parameter.dtype}) {parameter.description or ''}".rstrip())
 
 
-def _is_scan(macro: Any) -> bool:
-    return not hasattr(macro, "countable_elem")
-
-
 def _has_begun(scan: Any) -> bool:
     return "scanstartts" in scan.data.getEnviron()
+
+
+def _is_for_recorder(macro: Macro) -> bool:
+    return "PipelineRecorder" in macro.getAllEnv().get("DataRecorder", ())
 
 
 def _end_of(scan: Any) -> Any:
     """Return how a scan ended, by the name of a ScanEndStatus; None before that."""
     status = scan.data.getEnviron().get("endstatus")
     return None if status is None else ScanEndStatus.whatis(status)
-
-
-def _participation(hook: Macro, parent: Any) -> Participation:
-    settings = Settings.of(hook)
-    return Participation(parent, settings, RemoteController(settings.controller))
