@@ -112,6 +112,7 @@ class EnsembleStarter:
 
     def __exit__(self, *error: object) -> None:
         self._started.close()
+        tango.ApiUtil.cleanup()  # a test context of a later test would break what clients keep until Python ends
 
     def __call__(self, description: str | Path, captures: str | Path | Sequence[str | Path] = ()) -> LiveEnsemble:
         """Start an ensemble, and return it when all devices are there and the parameters are set.

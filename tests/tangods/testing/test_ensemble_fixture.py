@@ -27,6 +27,7 @@ def test_it_runs_a_scan_of_captures(ensemble: EnsembleStarter, tutorial: Path) -
 
 def test_a_device_that_was_killed_comes_back(ensemble: EnsembleStarter, tutorial: Path) -> None:
     live = ensemble("../ensembles/tutorial.toml", CAPTURE)
+    live.run()
     for member in live.members:
         before = live.pid(member)
         live.kill(member)
