@@ -147,6 +147,10 @@ class _UniformPart:
         events = np.arange(-(-first // k) * k, stop, k)
         return Routes(events, np.arange(len(events) + 1), events // self.batch)
 
+    def regular_streams(self) -> dict[StreamName, bool]:
+        """Return the streams with frames for somebody, and whether in every event; of a part without order, none."""
+        return {stream: k == 1 for stream, k in self.streams.items()}
+
     def frames_before(self, stream: StreamName, event: int) -> int:
         """Return how many frames of a stream come before an event: none of a stream that the part does not have."""
         return -(-event // self.streams[stream]) if stream in self.streams else 0
@@ -319,6 +323,10 @@ class _DensePart:
         begin, end = bisect_left(column.events, first), bisect_left(column.events, stop)
         offsets = column.offsets[begin : end + 1]
         return Routes(column.events[begin:end], offsets - offsets[0], column.codes[offsets[0] : offsets[-1]])
+
+    def regular_streams(self) -> dict[StreamName, bool]:
+        """Return nothing: this is a part without order."""
+        return {}
 
     def frames_before(self, stream: StreamName, event: int) -> int:
         return bisect_left(self.streams.get(stream, NOWHERE).events, event)
@@ -539,6 +547,11 @@ class TriggerMap:
             codes.append(np.where(piece.codes < 0, piece.codes, piece.codes.astype(np.int64) + workers))
         offsets = np.append(0, np.cumsum(np.concatenate(lengths)))
         return Routes(np.concatenate(events), offsets, np.concatenate(codes))
+
+    def stretches(self, first: int, last: int) -> Iterator[tuple[int, int, dict[StreamName, bool]]]:
+        """Yield the parts of first..last, each with `regular_streams`."""
+        for part, before, _ in self._occurrences(first, last + 1):
+            yield max(first, before), min(last, before + part.events - 1), part.regular_streams()
 
     def events_of(self, virtual_worker: int) -> range | Integers:
         """Return the events of a virtual worker, ascending: a range or an int64 array."""

@@ -742,6 +742,14 @@ class TestMissingFrames:
         scan = self.two_streams("w", pcap=4)
         assert Release(((1, 3),)) in scan.handle(Missing(EIGER, ((0, 3),)))
 
+    def test_an_end_long_before_that_of_the_map_is_looked_at_in_one(self) -> None:
+        events = 2**40
+        trigger_map = TriggerMap.from_json({"uniform": {"streams": ["eiger", "pcap"], "events": events}}, wrap=False)
+        scheduler = Scheduler(trigger_map, {"a": [EIGER], "b": [PCAP]}, 0)
+        for stimulus in (WorkerJoined("w", GENERIC), Start(), *(Missing(s, ((5, events - 1),)) for s in (EIGER, PCAP))):
+            scheduler.handle(stimulus)
+        assert scheduler.report().missing == events - 5
+
     def test_an_event_may_be_without_frames_before_it_is_bound(self) -> None:
         scan = begun(uniform(8), "w")
         assert scan.handle(Missing(EIGER, ((5, 6),))) == [Release(((5, 6),))]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 
 from dranspose.intervals import IntervalSet, Range, ranges_of
@@ -36,11 +38,26 @@ class MissingFrames:
         for missing in self._missing.values():
             for piece in missing.overlap(first, last):
                 affected.add(*piece)
-        found = []
-        for first, last in affected:
-            for start in range(first, last + 1, _AT_ONCE):
-                found += self._without_frames(start, min(start + _AT_ONCE, last + 1))
-        return found
+        found = IntervalSet()
+        for piece in affected:
+            for begin, end, streams in self._map.stretches(*piece):
+                candidates = self._all_missing([stream for stream, always in streams.items() if always], begin, end)
+                for whole in self._all_missing(streams, begin, end) if streams else ():
+                    found.add(*whole)
+                    candidates.take(*whole)
+                for first, last in candidates:
+                    for start in range(first, last + 1, _AT_ONCE):
+                        for found_piece in self._without_frames(start, min(start + _AT_ONCE, last + 1)):
+                            found.add(*found_piece)
+        return list(found)
+
+    def _all_missing(self, streams: Iterable[StreamName], first: int, last: int) -> IntervalSet:
+        """Return in which of the events first..last none of the streams has a frame that comes."""
+        left = IntervalSet([(first, last)])
+        for stream in streams:
+            for gap in self._missing.get(stream, IntervalSet()).gaps(first, last):
+                left.take(*gap)
+        return left
 
     def _without_frames(self, first: int, stop: int) -> list[Range]:
         wanted, coming = np.zeros(stop - first, bool), np.zeros(stop - first, bool)
