@@ -41,6 +41,7 @@ from dranspose.intervals import IntervalSet, Range
 from dranspose.protocol import StreamName
 from dranspose.scheduling.agreement import Agreement
 from dranspose.scheduling.completion import Completion
+from dranspose.scheduling.credit import DEFAULT_LIMITS, CreditLimits
 from dranspose.scheduling.handout import Handout
 from dranspose.scheduling.instructions import (
     EndAt,
@@ -101,13 +102,18 @@ class Scheduler:
         trigger_map: of the scan.
         ingesters: by name, each with its streams.
         version: of the parameters that the scan begins with.
+        credit_limits: how many events each worker may have in hand.
 
     Attributes:
         phase: how far the scan is.
     """
 
     def __init__(
-        self, trigger_map: TriggerMap, ingesters: Mapping[str, Collection[StreamName]], version: int = 0
+        self,
+        trigger_map: TriggerMap,
+        ingesters: Mapping[str, Collection[StreamName]],
+        version: int = 0,
+        credit_limits: CreditLimits = DEFAULT_LIMITS,
     ) -> None:
         self.phase = Phase.WAITING
         self._map = trigger_map
@@ -115,7 +121,7 @@ class Scheduler:
         self._ingesters = dict(ingesters)
         self._out: list[Instruction] = []
         self._completion = Completion(trigger_map)
-        self._handout = Handout(trigger_map, self._completion, self._out)
+        self._handout = Handout(trigger_map, self._completion, self._out, credit_limits)
         self._agreement = Agreement(ingesters)
         self._versions = [(0, version)]
         self._stop_wanted = self._stopped = False

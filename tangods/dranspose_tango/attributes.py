@@ -155,9 +155,10 @@ class DynamicAttributes:
                 fset=self._write_attribute,
             )
         )
-        self._device.set_change_event(definition.name, definition.dtype is not CmdArgType.DevEncoded, False)
+        is_pushed = definition.dtype is not CmdArgType.DevEncoded
+        self._device.set_change_event(definition.name, is_pushed, False)
         self._there[definition.name] = definition
-        if definition.name in self._gone:
+        if is_pushed and definition.name in self._gone:
             self._device.keep_listeners(definition.name)
 
     def _read_attribute(self, _device: NodeDevice, attr: Any) -> Any:

@@ -19,6 +19,7 @@ from dranspose.dataplane.messages import NO_SCAN
 from dranspose.dataplane.statistics import IngesterStatistics, WorkerStatistics
 from dranspose.parameters import BinaryParameter, ParameterError
 from dranspose.protocol import ParameterName
+from dranspose.scheduling.credit import DEFAULT_LIMITS, CreditLimits
 from dranspose.scheduling.instructions import Report
 from dranspose.scheduling.stimuli import Ranges
 from dranspose.triggermap import TriggerMap, TriggerMapError
@@ -67,6 +68,11 @@ class DransposeController(NodeDevice):
         default_value="",
         doc="Folder in which the values of parameters are remembered; by default one of the user's state directory.",
     )
+    CreditLimits = device_property(
+        dtype=["int"],
+        default_value=[DEFAULT_LIMITS.least, DEFAULT_LIMITS.most],
+        doc="Between how few and how many events a worker may have in hand; how many it is depends on their duration.",
+    )
     UploadDirectories = device_property(
         dtype=[str],
         default_value=[],
@@ -112,9 +118,10 @@ class DransposeController(NodeDevice):
         return DynamicAttributes(self, self._read_live, self._write_live)
 
     def make_node(self) -> Controller:
-        """Return the controller; raises zmq.ZMQError, ParameterError."""
+        """Return the controller; raises zmq.ZMQError, ParameterError, ValueError."""
         bind = f"tcp://{self.BindInterface}:{self.Port or '*'}"
-        return Controller(self._memory.values(), bind, on_change=self.wake, keys=self.keys())
+        limits = CreditLimits(*self.CreditLimits)
+        return Controller(self._memory.values(), bind, credit_limits=limits, on_change=self.wake, keys=self.keys())
 
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""
@@ -485,6 +492,10 @@ class DransposeController(NodeDevice):
     @property
     def _streams(self) -> list[str]:
         return [] if self._status is None else list(self._status.streams)
+
+    @reading(dtype=[str], max_dim_x=MANY, label="Live switches", doc="The attributes that choose streams for Live.")
+    def liveSwitches(self) -> list[str]:
+        return self._live_attributes.names
 
     def _read_live(self, attribute: str) -> bool:
         return self._stream_of(attribute) not in self._not_live

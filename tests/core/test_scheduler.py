@@ -15,6 +15,7 @@ from tests.core.triggermap_strategies import documents
 from dranspose.protocol import StreamName
 from dranspose.scheduler import Phase, Scheduler
 from dranspose.scheduling import handout
+from dranspose.scheduling.credit import Credit, CreditLimits
 from dranspose.scheduling.instructions import (
     Bind,
     Broadcast,
@@ -229,6 +230,19 @@ class TestWindows:
         for event in range(12):
             windows += only(Window, scan.handle(Finished("w", ((event, event),), NONE, seconds)))
         assert windows[-1] == Window("w", window)
+
+    @pytest.mark.parametrize(("seconds", "window"), [(0.0, 40), (100.0, 10)])
+    def test_the_bounds_may_be_others(self, seconds: float, window: int) -> None:
+        credit = Credit(CreditLimits(10, 40))
+        assert credit.window == 10
+        for _ in range(12):
+            credit.measured(seconds)
+        assert credit.window == window
+
+    @pytest.mark.parametrize("limits", [(0, 5), (3, 2)])
+    def test_bounds_that_make_no_sense_are_refused(self, limits: tuple[int, int]) -> None:
+        with pytest.raises(ValueError, match="credit limits have to be 1 or more, and in order, not"):
+            CreditLimits(*limits)
 
     def test_a_slow_first_call_is_forgotten(self) -> None:
         scan = begun(uniform(1000), "w")

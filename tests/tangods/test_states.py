@@ -281,6 +281,7 @@ def test_arming_is_refused_with_the_reason(ensemble: Ensemble) -> None:
 
 def test_a_live_view_runs_until_it_is_stopped(ensemble: Ensemble) -> None:
     controller = ensemble.controller
+    wait_for(controller, "liveSwitches", lambda names: names == ("liveXrd",))
     controller.write_attribute("liveXrd", False)
     with pytest.raises(tango.DevFailed, match="no stream is chosen"):
         controller.Live()
@@ -346,6 +347,7 @@ def test_a_class_that_is_not_there_is_a_fault_until_it_is(folder: Path) -> None:
         (INGESTER, {"KeepBytes": "much"}, "the properties cannot be read"),
         (REDUCER, {"HttpPort": 1, "HttpInterface": "192.0.2.1"}, "192.0.2.1"),
         (CONTROLLER, {"BindInterface": "192.0.2.1"}, "192.0.2.1"),
+        (CONTROLLER, {"CreditLimits": [5, 1]}, "credit limits have to be 1 or more, and in order, not 5 and 1"),
     ],
 )
 def test_a_wrong_property_is_a_fault_that_says_so(

@@ -57,6 +57,7 @@ from dranspose.parameters import (
 from dranspose.protocol import ParameterName, StreamName
 from dranspose.scheduler import Scheduler
 from dranspose.scheduling import instructions, stimuli
+from dranspose.scheduling.credit import DEFAULT_LIMITS, CreditLimits
 from dranspose.scheduling.instructions import Report
 from dranspose.triggermap import TriggerMap
 
@@ -164,6 +165,7 @@ class Controller:
         bind: where nodes connect to.
         on_change: is called in the thread of the loop when there is a new `status`; it must return at once.
         keys: nodes must have the same, to connect.
+        credit_limits: how many events each worker may have in hand.
     """
 
     def __init__(
@@ -172,7 +174,9 @@ class Controller:
         bind: str = "tcp://127.0.0.1:*",
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
+        credit_limits: CreditLimits = DEFAULT_LIMITS,
     ) -> None:
+        self._credit_limits = credit_limits
         self._context = new_context(keys)
         try:
             self._router = bound(self._context, bind)
@@ -425,7 +429,7 @@ class Controller:
         scan = _Scan(
             id=secrets.token_bytes(ID_BYTES),
             trigger_map=trigger_map,
-            scheduler=Scheduler(trigger_map, ingesters, self._version),
+            scheduler=Scheduler(trigger_map, ingesters, self._version, self._credit_limits),
             version=self._version,
             members=set(),
             waiting=set(),

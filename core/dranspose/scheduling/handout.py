@@ -9,6 +9,7 @@ from itertools import count, islice, repeat
 from dranspose.intervals import IntervalSet, Range, ranges_of
 from dranspose.scheduling.backlog import NEVER, Backlog
 from dranspose.scheduling.completion import Completion
+from dranspose.scheduling.credit import Credit, CreditLimits
 from dranspose.scheduling.instructions import Bind, Broadcast, Instruction, Poison, Solo, Window
 from dranspose.scheduling.stimuli import Ranges
 from dranspose.scheduling.worker import Attempt, Worker
@@ -25,6 +26,7 @@ class Handout:
         trigger_map: of the scan.
         completion: which events are complete.
         out: where the instructions go.
+        credit_limits: of each worker.
 
     Attributes:
         workers: those that are alive, by name.
@@ -37,7 +39,9 @@ class Handout:
         left_out: the events that were left out because the scan was stopped.
     """
 
-    def __init__(self, trigger_map: TriggerMap, completion: Completion, out: list[Instruction]) -> None:
+    def __init__(
+        self, trigger_map: TriggerMap, completion: Completion, out: list[Instruction], credit_limits: CreditLimits
+    ) -> None:
         end = trigger_map.end_event
         self.workers: dict[str, Worker] = {}
         self.fenced_off: dict[str, Worker] = {}
@@ -49,6 +53,7 @@ class Handout:
         self._map = trigger_map
         self._completion = completion
         self._out = out
+        self._credit_limits = credit_limits
         self._backlogs = {tags: Backlog(tags, trigger_map) for tags in trigger_map.tag_sets}
         self._orders = count()
         self._attempts = count(1)
@@ -62,7 +67,8 @@ class Handout:
     def add_worker(self, name: str, tags: Tags, *, stateless: bool) -> Worker:
         """Return the books of a worker that takes part from now on."""
         backlogs = [backlog for backlog in self._backlogs.values() if backlog.tags <= tags]
-        worker = self.workers[name] = Worker(name, tags, stateless, next(self._orders), backlogs)
+        credit = Credit(self._credit_limits)
+        worker = self.workers[name] = Worker(name, tags, stateless, next(self._orders), backlogs, credit)
         self._out.append(Window(name, worker.credit.window))
         return worker
 

@@ -103,7 +103,7 @@ class Worker:
     stateless: bool
     order: int
     backlogs: list[Backlog]
-    credit: Credit = field(default_factory=Credit)
+    credit: Credit
     attempts: dict[int, Attempt] = field(default_factory=lambda: {0: Attempt()})
     silent: array[int] = field(default_factory=lambda: array("q"))
     suspects: list[tuple[int, int]] = field(default_factory=list)
