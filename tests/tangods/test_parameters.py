@@ -201,13 +201,20 @@ def test_a_value_that_can_be_remembered_no_more_is_said(ensemble: Ensemble, fold
 
 
 def test_reload_brings_new_ones(ensemble: Ensemble, folder: Path) -> None:
-    (folder / "described.py").write_text(ANALYSIS.replace('name="rows"', 'name="columns"').replace("0.5", "0.75"))
+    other = ANALYSIS.replace('name="rows"', 'name="columns"').replace('name="mask"', 'name="flat"')
+    (folder / "described.py").write_text(other.replace("0.5", "0.75"))
     for worker in ensemble.workers:
         worker.Reload()
-    wait_for(ensemble.controller, "parameters", lambda names: "columns" in names and "rows" not in names)
+    wait_for(ensemble.controller, "parameters", lambda names: {"columns", "flat"} <= set(names) and "rows" not in names)
     assert ensemble.controller.columns == 3
     assert ensemble.controller.gain == 0.75
     assert "rows" not in attributes()
+
+    (folder / "described.py").write_text(ANALYSIS)
+    for worker in ensemble.workers:
+        worker.Reload()
+    wait_for(ensemble.controller, "parameters", lambda names: {"rows", "mask"} <= set(names) and "flat" not in names)
+    assert not [error for error in ensemble.controller.lastErrors if "cannot tell" in error]
 
 
 def attributes() -> list[str]:
