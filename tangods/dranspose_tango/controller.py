@@ -519,6 +519,8 @@ class DransposeController(NodeDevice):
 
         def ask() -> None:
             for name in names:
+                if self.is_over:
+                    return
                 try:
                     action(DeviceProxy(name))
                 except DevFailed as error:

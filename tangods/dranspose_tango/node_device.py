@@ -83,6 +83,7 @@ class NodeDevice(Device):
         self._readings = _readings(type(self))
         self._changed = threading.Event()
         self._over = threading.Event()
+        self._asides: set[threading.Thread] = set()
         for name in ("State", "Status"):
             self.set_change_event(name, True, False)
         try:
@@ -95,13 +96,18 @@ class NodeDevice(Device):
         self._reporter.start()
 
     def delete_device(self) -> None:
-        """End the node and both threads; user code that does not return is left behind."""
+        """End the node and all threads; user code that does not return is left behind.
+
+        A thread that asks other devices when Tango's server is no more would end the process.
+        """
         self._over.set()
         self._changed.set()
         if self._thread is not None:
             self._thread.stop()
         with tango.AutoTangoAllowThreads(self):  # the reporting thread may wait for the device's monitor
             self._reporter.join(PATIENCE)
+            for thread in list(self._asides):
+                thread.join(PATIENCE)
             if self._thread is not None:
                 self._thread.join(PATIENCE)
         logging.getLogger().removeHandler(self._log)
@@ -250,6 +256,11 @@ class NodeDevice(Device):
             "ZmqEventSubscriptionChange", [self.get_name(), name, "subscribe", "change", EVENT_VERSION]
         )
 
+    @property
+    def is_over(self) -> bool:
+        """Whether the device is ending: what is not done yet is to be left."""
+        return self._over.is_set()
+
     def aside(self, what: str, action: Callable[[], None]) -> None:
         """Do what may take its time in a thread of its own; if it raises, that is an error of this device."""
 
@@ -262,8 +273,11 @@ class NodeDevice(Device):
             finally:
                 self._log.disclaim()
                 self.wake()
+                self._asides.discard(thread)
 
-        PyTangoThread(target=act, name=f"{self.get_name()}: {what}", daemon=True).start()
+        thread = PyTangoThread(target=act, name=f"{self.get_name()}: {what}", daemon=True)
+        self._asides.add(thread)
+        thread.start()
 
     # What all have
 
