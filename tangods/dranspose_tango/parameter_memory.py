@@ -13,6 +13,8 @@ from dranspose.protocol import ParameterName
 logger = logging.getLogger(__name__)
 
 UNFINISHED = ".unfinished"
+WRITTEN_AT_ONCE = 2**20
+"""Bytes that a command has time to write."""
 
 
 def default_folder(device: str) -> Path:
@@ -46,10 +48,15 @@ class ParameterMemory:
         return found
 
     def remember(self, name: str, data: bytes) -> None:
-        """Take the value of a parameter, for `write` to write; raises OSError if there cannot be a file of it."""
+        """Write the value of a parameter, or leave it to `write` if it is long; raises OSError if that cannot be."""
         self._folder.mkdir(parents=True, exist_ok=True)
-        self._unfinished(name).touch()
-        self._unwritten[name] = data
+        if len(data) <= WRITTEN_AT_ONCE:
+            with self._writing:
+                self._unwritten.pop(name, None)
+                self._replace(name, data)
+        else:
+            self._unfinished(name).touch()
+            self._unwritten[name] = data
 
     def write(self) -> None:
         """Replace the values that were taken, each whole or not at all; what cannot be written is said."""
@@ -57,10 +64,13 @@ class ParameterMemory:
             while self._unwritten:
                 name, data = self._unwritten.popitem()
                 try:
-                    self._unfinished(name).write_bytes(data)
-                    self._unfinished(name).replace(self._folder / _file_name(name))
+                    self._replace(name, data)
                 except OSError as error:
                     logger.error("parameter %s is in force, but will be lost with the controller: %s", name, error)
+
+    def _replace(self, name: str, data: bytes) -> None:
+        self._unfinished(name).write_bytes(data)
+        self._unfinished(name).replace(self._folder / _file_name(name))
 
     def _unfinished(self, name: str) -> Path:
         return self._folder / (_file_name(name) + UNFINISHED)

@@ -194,10 +194,10 @@ def test_a_value_that_cannot_be_remembered_is_said(folder: Path) -> None:
 
 
 def test_a_value_that_can_be_remembered_no_more_is_said(ensemble: Ensemble, folder: Path) -> None:
-    (folder / "state" / "rows").mkdir(parents=True)  # a file cannot take its place
+    (folder / "state" / "mask").mkdir(parents=True)  # a file cannot take its place
     with ChangeEvents(ensemble.controller, "lastErrors") as errors:
-        ensemble.controller.SetParameter(["rows", "5"])
-        errors.wait_for(lambda texts: texts and "parameter rows is in force, but will be lost" in texts[-1])
+        ensemble.controller.UploadParameter(("mask", bytes(2**21)))
+        errors.wait_for(lambda texts: texts and "parameter mask is in force, but will be lost" in texts[-1])
 
 
 def test_reload_brings_new_ones(ensemble: Ensemble, folder: Path) -> None:
