@@ -36,8 +36,18 @@ def replay(tmp_path: Path) -> Iterator[Replay]:
         yield replay
 
 
+@pytest.fixture(scope="session")
+def tango_database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """Return the ``host:port`` of a Tango database on the loopback, for all tests."""
+    from dranspose_tango.database import start_embedded
+    from dranspose_tango.supervision import Supervisor
+
+    with Supervisor() as supervisor:
+        yield start_embedded(supervisor, tmp_path_factory.mktemp("database"))
+
+
 @pytest.fixture
-def ensemble(session_pytango_db: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EnsembleStarter]:
+def ensemble(tango_database: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[EnsembleStarter]:
     """Return what starts the ensemble that a file describes, with a process for each device.
 
     They use one Tango database for all tests. The ensembles are stopped at the end of the test; what they would keep in
@@ -46,5 +56,5 @@ def ensemble(session_pytango_db: str, tmp_path: Path, monkeypatch: pytest.Monkey
     from dranspose_tango.testing.processes import EnsembleStarter
 
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path / "state"))
-    with EnsembleStarter(session_pytango_db) as start:
+    with EnsembleStarter(tango_database) as start:
         yield start
