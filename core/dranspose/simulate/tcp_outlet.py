@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Sequence
@@ -39,7 +40,18 @@ class TcpOutlet(Pace):
     ) -> None:
         self._listening.close()
         if self._receiver is not None:
-            self._receiver.close()
+            with self._receiver, contextlib.suppress(OSError):
+                self._receiver.shutdown(socket.SHUT_WR)
+                self._read_to_end(self._receiver)
+
+    def _read_to_end(self, receiver: socket.socket) -> None:
+        """Read until the receiver closes: a socket that is closed with bytes unread takes back what is on its way."""
+        while not self._stop.is_set():
+            try:
+                if not receiver.recv(4096):
+                    return
+            except TimeoutError:
+                continue
 
     def wait_for_peer(self) -> bool:
         """Wait until a receiver is connected; return False if stopped before."""
