@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import argparse
+import io
 import logging
 import os
+import sys
 from collections.abc import Callable, Sequence
 
 from dranspose_tango.commands import (
@@ -35,5 +37,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     if level not in logging.getLevelNamesMapping():
         parser.error(f"LOG_LEVEL is {level}: set it to one of {', '.join(logging.getLevelNamesMapping())}")
     logging.basicConfig(level=level)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(line_buffering=True)  # a log, or whoever waits for a line, gets it at once
     run: Callable[[argparse.Namespace], int] = options.run
     return run(options)

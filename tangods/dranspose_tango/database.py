@@ -69,5 +69,5 @@ def _program(folder: Path, log: Path, port: str) -> Program:
         *(executable("PyDatabaseds"), "--host", LOOPBACK, "--port", port),
         *("--print-host-port", "2"),
     )
-    environment = {"PYTANGO_DATABASE_NAME": str(folder / "tango.db")}
+    environment = {"PYTANGO_DATABASE_NAME": str(folder / "tango.db"), "PYTHONUNBUFFERED": "1"}  # its log says when
     return Program(name=DATABASE, command=command, log=log, folder=folder, environment=environment)

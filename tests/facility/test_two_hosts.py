@@ -70,7 +70,7 @@ class Servers:
     def _start_database(self) -> str:
         command = (executable("PyDatabaseds"), "--host", self._host.here, "--port", "0", "--print-host-port", "2")
         log = self._logs / "database.log"
-        environment = {"PYTANGO_DATABASE_NAME": ":memory:"}
+        environment = {"PYTANGO_DATABASE_NAME": ":memory:", "PYTHONUNBUFFERED": "1"}
         self._supervisor.start([Program("database", command, log, self._logs, environment)])
         wait_until(lambda: "Ready" in log.read_text())
         (port,) = re.findall(r"port=(\d+)", log.read_text())
