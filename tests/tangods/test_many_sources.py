@@ -136,7 +136,7 @@ def detectors() -> Iterator[dict[str, str]]:
 @pytest.fixture
 def oven(project: Path) -> Iterator[tango.DeviceProxy]:
     """Run the device whose attributes are streams."""
-    command = [sys.executable, project / "tests/tangods/sources/oven.py", "test", "-nodb", "-dlist", "lab/oven/1"]
+    command = [sys.executable, "-u", project / "tests/tangods/sources/oven.py", "test", "-nodb", "-dlist", "lab/oven/1"]
     with subprocess.Popen([*command, "-ORBendPoint", f"giop:tcp:{OVEN}"], stdout=subprocess.PIPE, text=True) as server:
         assert server.stdout is not None
         assert any("Ready to accept request" in line for line in server.stdout)
