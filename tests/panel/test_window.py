@@ -109,7 +109,7 @@ def scanned(panel: Panel, ensemble: Ensemble, until: Until, url: str) -> Panel:
 
 def test_devices_and_parameters_are_there(panel: Panel, until: Until) -> None:
     assert set(states(panel)) == {"controller", "ingester", "worker-1", "worker-2", "reducer"}
-    until(lambda: set(states(panel).values()) == {"STANDBY"})
+    until(lambda: states(panel)["worker-1"] == states(panel)["worker-2"] == "STANDBY")
     assert panel.state.text() == "STANDBY"
     assert not panel.commands["Stop"].isEnabled()
     until(lambda: field(panel, "threshold").readWidget().text() == "0.125")
@@ -223,7 +223,7 @@ def test_a_device_in_fault_and_parameters_of_another_class(
         worker.Reload()
     until(lambda: set(panel.form.files) == {"mask", "poni"})
     until(lambda: field(panel, "distance").readWidget().text() == "0.25")
-    until(lambda: set(states(panel).values()) == {"STANDBY"})
+    until(lambda: states(panel)["worker-1"] == states(panel)["worker-2"] == "STANDBY")
 
 
 def test_commands_that_are_refused_say_why(panel: Panel, ensemble: Ensemble, until: Until) -> None:
