@@ -32,7 +32,7 @@ def executable(name: str) -> str:
     return found
 
 
-def start_embedded(supervisor: Supervisor, folder: Path) -> str:
+def start_embedded(supervisor: Supervisor, folder: Path, host: str = LOOPBACK) -> str:
     """Start a database that keeps its file in this folder, and return its ``host:port`` when it is ready.
 
     Raises:
@@ -40,15 +40,16 @@ def start_embedded(supervisor: Supervisor, folder: Path) -> str:
     """
     log = folder / "database.log"
     log.unlink(missing_ok=True)
-    supervisor.start([_program(folder, log, "0")])
+    supervisor.start([_program(folder, log, host, "0")])
     deadline = time.monotonic() + PATIENCE
     while not (listening := re.search(r"port=(\d+).*\nReady", log.read_text())):
         supervisor.attend(A_MOMENT)
         if supervisor.restarts(DATABASE) or time.monotonic() > deadline:
             raise DatabaseError(f"the database does not start; see {log}")
     port = listening[1]
-    supervisor.replace(_program(folder, log, port))  # when it is started again, it is where its clients look for it
-    return f"{LOOPBACK}:{port}"
+    # when it is started again, it is where its clients look for it
+    supervisor.replace(_program(folder, log, host, port))
+    return f"{host}:{port}"
 
 
 def connect(tango_host: str) -> tango.Database:
@@ -64,9 +65,9 @@ def connect(tango_host: str) -> tango.Database:
         ) from None
 
 
-def _program(folder: Path, log: Path, port: str) -> Program:
+def _program(folder: Path, log: Path, host: str, port: str) -> Program:
     command: Sequence[str] = (
-        *(executable("PyDatabaseds"), "--host", LOOPBACK, "--port", port),
+        *(executable("PyDatabaseds"), "--host", host, "--port", port),
         *("--print-host-port", "2"),
     )
     environment = {"PYTANGO_DATABASE_NAME": str(folder / "tango.db"), "PYTHONUNBUFFERED": "1"}  # its log says when

@@ -16,18 +16,10 @@ from sybil import Document, Example
 from sybil.parsers.markdown import CodeBlockParser, PythonCodeBlockParser
 from tests.tangods.devices import running
 
-from dranspose_tango.database import start_embedded
 from dranspose_tango.ensemble_file import read_ensemble
-from dranspose_tango.supervision import Supervisor
 
 PROJECT = Path(__file__).parents[2]
 DOCUMENTS = [PROJECT / "README.md", *sorted((PROJECT / "resources").glob("**/*.md"))]
-
-
-@pytest.fixture(scope="module")
-def tango_host(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    with Supervisor() as supervisor:
-        yield start_embedded(supervisor, tmp_path_factory.mktemp("database"))
 
 
 @pytest.fixture
@@ -71,8 +63,8 @@ PARSERS = (
 
 @pytest.mark.usefixtures("tutorial")
 @pytest.mark.parametrize("path", DOCUMENTS, ids=lambda path: str(path.relative_to(PROJECT)))
-def test_the_code_blocks_of_a_document_run(path: Path, tango_host: str) -> None:
+def test_the_code_blocks_of_a_document_run(path: Path, tango_database: str) -> None:
     document = Document.parse(str(path), *PARSERS)
-    document.namespace["tango_host"] = tango_host
+    document.namespace["tango_host"] = tango_database
     for example in document.examples():
         example.evaluate()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 from collections import Counter
 from collections.abc import Iterator
@@ -17,7 +16,7 @@ from tests.system import counting
 from tests.system.ensemble import free_url, start_detector
 
 from dranspose.simulate.stins import StinsDetector
-from dranspose_tango.database import connect, executable
+from dranspose_tango.database import connect, executable, start_embedded
 from dranspose_tango.ensemble import Ensemble
 from dranspose_tango.ensemble_file import read_ensemble
 from dranspose_tango.registration import differences
@@ -61,20 +60,11 @@ class Servers:
         self._host = host
         self._logs = logs
         self._devices = {device.member: device for device in ensemble.devices}
-        tango_host = self._start_database()
+        tango_host = start_embedded(supervisor, logs, host.here)
         for change in list(differences(connect(tango_host), ensemble)):
             change.apply(connect(tango_host))
         self._environment = {"TANGO_HOST": tango_host}
         self._controller = f"tango://{tango_host}/{ensemble.controller_name}"
-
-    def _start_database(self) -> str:
-        command = (executable("PyDatabaseds"), "--host", self._host.here, "--port", "0", "--print-host-port", "2")
-        log = self._logs / "database.log"
-        environment = {"PYTANGO_DATABASE_NAME": ":memory:", "PYTHONUNBUFFERED": "1"}
-        self._supervisor.start([Program("database", command, log, self._logs, environment)])
-        wait_until(lambda: "Ready" in log.read_text())
-        (port,) = re.findall(r"port=(\d+)", log.read_text())
-        return f"{self._host.here}:{port}"
 
     def start(self, *members: str) -> None:
         """Start the servers of these devices; those of `FAR` on the other host."""
