@@ -21,7 +21,7 @@ test: $(VENV)/dev.installed $(VENV)/gui.installed $(VENV)/sardana.tried
 	find $(TANGO_TESTS) -name 'test_*.py' | sort | xargs -n 1 $(BIN)/python -m pytest || $(AGAIN)
 
 soak: $(VENV)/dev.installed
-	DRANSPOSE_SOAK_SCANS=1000 DRANSPOSE_SOAK_STARTS=50 $(BIN)/python -m pytest tests/tangods/processes/test_soak.py
+	DRANSPOSE_SOAK_SCANS=1000 DRANSPOSE_SOAK_STARTS=50 $(BIN)/python -m pytest --timeout 0 tests/tangods/processes/test_soak.py
 
 lint: $(VENV)/dev.installed
 	$(BIN)/ruff check
@@ -63,7 +63,7 @@ $(VENV)/cbor2-%: $(VENV)/pip.installed
 # Taurus is apart, for a panel is not what most machines run; where it does not install, its tests say why they are skipped
 $(VENV)/gui.installed: pyproject.toml $(VENV)/pip.installed
 	$(PYTHON) -m venv $(VENV)/gui
-	-$(VENV)/gui/bin/python -m pip install --quiet --editable .[gui] hypothesis pytest
+	-$(VENV)/gui/bin/python -m pip install --quiet --editable .[gui] hypothesis pytest pytest-timeout
 	touch $@
 
 # What Sardana's servers run in: its requirements are not ours, and where it does not install its tests are skipped

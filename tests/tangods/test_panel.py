@@ -24,6 +24,7 @@ def python() -> str:
     return str(interpreter)
 
 
+@pytest.mark.timeout(0)  # each of its tests has one
 def test_the_panel(python: str, project: Path) -> None:
     command = [python, "-m", "pytest", "-W", "default", "-p", "no:cacheprovider", "tests/panel"]
     environment = {**os.environ, "QT_QPA_PLATFORM": "offscreen", "QT_API": "pyqt5"}

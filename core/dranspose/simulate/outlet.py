@@ -14,6 +14,7 @@ from dranspose.event import Frame
 
 LOOKS_FOR_STOP = 100  # ms
 LINGER = 60_000  # ms
+LINGER_WHEN_STOPPED = 500  # ms
 QUEUED_MESSAGES = 1000
 UNBOUNDED = 0
 
@@ -33,7 +34,7 @@ class Pace:
 
 
 class Outlet(Pace):
-    """A bound PUSH or, to `publish`, PUB socket; leaving its context hands over what was sent, within a minute.
+    """A bound PUSH or, to `publish`, PUB socket; leaving its context hands over what was sent, within `LINGER`.
 
     Raises:
         zmq.ZMQError: the URL cannot be bound.
@@ -60,7 +61,15 @@ class Outlet(Pace):
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
-        self._context.destroy(linger=0 if error or self._stop.is_set() else LINGER)
+        linger = LINGER_WHEN_STOPPED if error or self._stop.is_set() else LINGER
+        # not waited for without end: libzmq 4.3.5 may never close a socket whose receiver leaves in the middle of a
+        # message, or with a linger of 0 end the process (clean_pipes in session_base.cpp)
+        closing = threading.Thread(target=self._context.destroy, args=(linger,), daemon=True)
+        closing.start()
+        given_up = time.monotonic() + linger / 1000
+        while closing.is_alive() and time.monotonic() < given_up and not self._stop.is_set():
+            closing.join(LOOKS_FOR_STOP / 1000)
+        closing.join(2 * LINGER_WHEN_STOPPED / 1000)
 
     def wait_for_peer(self) -> bool:
         """Wait until a receiver is connected; return False if stopped before."""

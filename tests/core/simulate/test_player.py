@@ -134,3 +134,15 @@ def test_playing_can_be_stopped() -> None:
         receiver.connect(url)
         assert receiver.recv_multipart() == RAW[0]
     assert sent.result(TIMEOUT) == 1
+
+
+def test_handing_over_what_was_sent_can_be_stopped() -> None:
+    stop = threading.Event()
+    with ThreadPoolExecutor() as pool, zmq.Context() as context, context.socket(zmq.PULL) as receiver:
+        bound: queue.Queue[str] = queue.Queue()
+        receiver.setsockopt(zmq.RCVHWM, 1)
+        playing = pool.submit(play, [[bytes(10**7)]] * 100, "tcp://127.0.0.1:*", stop, bound=bound.put)
+        receiver.connect(bound.get(timeout=TIMEOUT))
+        receiver.recv()  # and no more
+        stop.set()
+        assert playing.result(TIMEOUT)

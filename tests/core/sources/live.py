@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import queue
 import threading
+import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -67,9 +68,11 @@ class Scan:
 
     def run(self, until: Callable[[Scan], bool] = lambda scan: scan.matcher.phase is Phase.OVER) -> Scan:
         """Read until the series is over, or something else is true; return the scan."""
+        given_up = time.monotonic() + TIMEOUT
         with zmq.Context() as context:
             self.source.open(context)
             while not until(self):
+                assert time.monotonic() < given_up, f"not over: {self.matcher.counts} {self.skipped}"
                 for packet in self._read():
                     if isinstance(packet, Skipped):
                         self.skipped.append(packet)
