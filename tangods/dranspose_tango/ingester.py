@@ -53,7 +53,9 @@ class DransposeIngester(ControlledDevice):
         dtype=str, default_value="127.0.0.1", doc="Address of the network interface on which workers connect."
     )
     KeepBytes = device_property(
-        dtype="int64", default_value=KEEP_BYTES, doc="So many bytes of frames are kept; then detectors have to wait."
+        dtype="int64",
+        default_value=KEEP_BYTES,
+        doc="So many bytes of frames are kept; then detectors have to wait. More helps one that cannot, in bursts.",
     )
     CapturePath = device_property(
         dtype=str,

@@ -98,7 +98,7 @@ def rates(venv: Path | None) -> None:
     for case, images, peer_images, shape, batch, of_relay, of_peer in (
         ("2 kB, batch 10", 40_000, 3000, SMALL, 10, 0.6, 15),
         ("2 kB, batch 1", 40_000, 2000, SMALL, 1, 0.3, 20),
-        ("8 MB, batch 10", 400, 200, LARGE, 10, 0.9, 1.1),
+        ("8 MB, batch 10", 1500, 200, LARGE, 10, 0.9, 1.1),
     ):
         ours, plain, others = [], [], []
         for _ in range(ROUNDS):

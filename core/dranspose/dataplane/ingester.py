@@ -44,7 +44,9 @@ from dranspose.triggermap import Tags, TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
 
-KEEP_BYTES = 2 * 10**9
+KEEP_BYTES = 512 * 10**6
+"""To read further ahead gains nothing but time for a detector that cannot wait, and costs fresh memory and caches."""
+
 READ_AT_ONCE = 1000  # packets
 READ_WHEN_FULL = 16
 READ_AT_THE_END = 100  # times that the sources are read before a scan that is stopped goes without what has not come
