@@ -332,11 +332,11 @@ class Controller:
         for before, known in self._namesakes(hello):
             self._lose(before)
             self._refuse(before, known, f"{sender} has taken its place")
-        if isinstance(hello, ReducerHello) and self._reducers:
-            self._refuse(sender, hello, f"{self._reducers[0]} is the reducer: stop it, or this one")
+        if rivalry := self._rivalry(hello):
+            self._refuse(sender, hello, rivalry)
             return
         try:
-            self._learn(sender, hello)
+            self._learn(hello)
         except ParameterError as error:
             self._refuse(sender, hello, str(error))
             return
@@ -359,6 +359,17 @@ class Controller:
             for identity, known in self._peers.items()
             if known.name == hello.name and type(known) is type(hello)
         ]
+
+    def _rivalry(self, hello: Hello) -> str:
+        """Return which node does already what only one can do, or an empty text."""
+        match hello:
+            case ReducerHello() if self._reducers:
+                return f"{self._reducers[0]} is the reducer: stop it, or this one"
+            case IngesterHello(name=name, streams=streams):
+                for identity, known in self._peers.items():
+                    if isinstance(known, IngesterHello) and (shared := sorted({*streams} & {*known.streams})):
+                        return f"{identity} takes in {', '.join(shared)} already: stop it, or give {name} other streams"
+        return ""
 
     def _refuse(self, identity: str, hello: Hello, reason: str) -> None:
         if self._refused.get(identity) != (hello, reason):
@@ -524,7 +535,7 @@ class Controller:
         self._reconsider()
         return self._version
 
-    def _learn(self, sender: str, hello: Hello) -> None:
+    def _learn(self, hello: Hello) -> None:
         """Take note of the parameters that a node describes; raises ParameterError."""
         if isinstance(hello, IngesterHello):
             return

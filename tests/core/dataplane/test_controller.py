@@ -286,6 +286,21 @@ def test_a_second_reducer_is_refused_while_the_first_is_there(
     assert controller.wait_until(lambda s: s.reducers == ("second:1",), SECONDS).refused == {}
 
 
+def test_a_second_ingester_of_a_stream_is_refused_while_the_first_is_there(
+    made: zmq.Context[Any], controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    second = Node(made, controller, "second:1", IngesterHello("second", ("tcp://second",), ("pcap", "xrd")))
+    reason = "ingester:1 takes in xrd already: stop it, or give second other streams"
+    assert second.hear(Welcome)[1] == Welcome(reason)
+    status = controller.wait_until(lambda s: bool(s.refused), SECONDS)
+    assert (status.refused, status.ingesters, status.streams) == ({"second:1": reason}, ("ingester:1",), ("xrd",))
+    again = Node(made, controller, "ingester:2", IngesterHello("ingester", ("tcp://ingester",), ("xrd",)))
+    assert again.hear(Welcome)[1] == Welcome()
+    again.socket.close()
+    nodes[0].socket.close()
+    assert controller.wait_until(lambda s: s.ingesters == ("second:1",), SECONDS).streams == ("pcap", "xrd")
+
+
 def test_a_value_given_before_its_description_must_fit(made: zmq.Context[Any], controller: Controller) -> None:
     controller.set_parameter("till_x", b"many")
     new = worker(made, controller)
