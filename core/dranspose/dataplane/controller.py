@@ -34,6 +34,7 @@ from dranspose.dataplane.messages import (
     ReducerHello,
     TickInterval,
     Welcome,
+    WorkerGone,
     WorkerHello,
     decode,
     encode_in_pieces,
@@ -391,11 +392,14 @@ class Controller:
             return
         logger.warning("%s is gone", identity)
         self._commands.put(self._reconsider)
-        if not isinstance(hello, WorkerHello):
+        if self._scan is not None and identity in self._scan.members:
+            self._lose_member(self._scan, identity, hello)
+        if isinstance(hello, WorkerHello):
+            self._tell(IngesterHello | ReducerHello, WorkerGone(identity))  # after the scan has fenced it off
+        else:
             self._tell(WorkerHello, self._addresses())
-        scan = self._scan
-        if scan is None or identity not in scan.members:
-            return
+
+    def _lose_member(self, scan: _Scan, identity: str, hello: Hello) -> None:
         scan.members.discard(identity)
         match hello:
             case WorkerHello():

@@ -23,6 +23,7 @@ from dranspose.dataplane.messages import (
     MessageError,
     Parameters,
     TickInterval,
+    WorkerGone,
     WorkerHello,
     decode,
 )
@@ -153,6 +154,7 @@ class Ingester(Node):
     def _forget(self) -> None:
         self._values = {}
         self._versions = {}
+        self._workers = {}
 
     def _close(self) -> None:
         self._end()
@@ -212,6 +214,8 @@ class Ingester(Node):
         if isinstance(message, Parameters):
             self._values = {**self._values, **{name: data for name, (_, data) in message.changed.items()}}
             self._versions[message.version] = self._values
+        elif isinstance(message, WorkerGone):
+            self._workers.pop(message.worker, None)
         elif self._scan is not None and isinstance(message, TickInterval):
             self._scan.marking.interval = message.seconds
         elif self._scan is not None:
@@ -233,7 +237,6 @@ class Ingester(Node):
             case Poison(event):
                 self._capture(scan, event)
             case Fence(worker):
-                self._workers.pop(worker, None)
                 scan.marking.lose(worker, scan.forwarding.is_released)
 
     def _capture(self, scan: _Scan, event: int) -> None:

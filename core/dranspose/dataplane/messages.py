@@ -79,6 +79,13 @@ class Peers:
 
 
 @dataclass(frozen=True, slots=True)
+class WorkerGone:
+    """To ingesters and the reducer: a worker is gone, and will not come again under this identity."""
+
+    worker: str
+
+
+@dataclass(frozen=True, slots=True)
 class Parameters:
     """To all: a version of the parameters; comes before anything that names the version.
 
@@ -153,8 +160,8 @@ Message = Any
 _CLASSES = {
     message.__name__: message
     for message in (
-        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, Parameters, Piece, Arm, Ready, Disarm,
-        TickInterval, Done, Failure,
+        IngesterHello, WorkerHello, ReducerHello, Welcome, Ping, Peers, WorkerGone, Parameters, Piece, Arm, Ready,
+        Disarm, TickInterval, Done, Failure,
         statistics.IngesterStatistics, statistics.WorkerStatistics, statistics.ReducerStatistics,
         instructions.Bind, instructions.Broadcast, instructions.Window, instructions.Solo, instructions.Proceed,
         instructions.Poison,

@@ -17,7 +17,7 @@ from dranspose.analysis import UserCodeError, unpickle
 from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.intake import Intake, Verdict
 from dranspose.dataplane.keys import Keys
-from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerHello, decode
+from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerGone, WorkerHello, decode
 from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
 from dranspose.dataplane.wire import PickledResult, WireError, decode_results
@@ -202,10 +202,16 @@ class Reducer(AnalysisNode):
                 self._intake.fence(worker)
                 self._report()  # the answer comes after all that was taken of this worker
                 self._send(Fenced(worker), self._scan_id)
+            case WorkerGone(worker):
+                self._workers.pop(worker, None)
             case FinishReducer() if self._instance is not None:
                 self._finish(self._instance)
             case _:
                 super()._obey(message)
+
+    def _forget(self) -> None:
+        super()._forget()
+        self._workers = {}
 
     def _finish(self, instance: analysis.Reducer) -> None:
         if self._timer is not None:

@@ -24,6 +24,7 @@ from dranspose.dataplane.messages import (
     ReducerHello,
     TickInterval,
     Welcome,
+    WorkerGone,
     WorkerHello,
     decode,
     encode,
@@ -32,7 +33,7 @@ from dranspose.dataplane.sockets import connected
 from dranspose.dataplane.statistics import TimeShares, WorkerCounts, WorkerStatistics
 from dranspose.parameters import FloatParameter, IntParameter, ParameterError, ParameterStore, merge_descriptions
 from dranspose.protocol import ParameterName
-from dranspose.scheduling.instructions import FinishReducer, FinishWorkers, Proceed
+from dranspose.scheduling.instructions import Fence, FinishReducer, FinishWorkers, Proceed
 from dranspose.scheduling.stimuli import Finished, Missing, Outcome, ReducerFinished, Started, WorkerFinished
 from dranspose.triggermap import TriggerMap, TriggerMapError
 
@@ -210,6 +211,21 @@ def test_a_node_that_comes_again_takes_its_own_place(
 def test_a_node_that_is_gone_is_noticed(controller: Controller, nodes: tuple[Node, Node, Node]) -> None:
     nodes[1].socket.close()
     controller.wait_until(lambda s: s.workers == (), SECONDS)
+    for node in (nodes[0], nodes[2]):
+        assert node.hear(WorkerGone)[1] == WorkerGone("worker:1")
+
+
+def test_the_reducer_is_told_that_a_worker_is_gone_when_that_is_fenced_off(
+    controller: Controller, nodes: tuple[Node, Node, Node]
+) -> None:
+    scan = controller.arm(MAP)
+    for node in nodes:
+        node.hear(Arm)
+        node.say(Ready(), scan)
+    controller.wait_until(lambda s: s.phase is Phase.RUNNING, SECONDS)
+    nodes[1].socket.close()
+    heard = [nodes[2].hear(Fence, WorkerGone) for _ in range(2)]
+    assert heard == [(scan, Fence("worker:1")), (NO_SCAN, WorkerGone("worker:1"))]
 
 
 def test_a_change_of_parameters_goes_to_those_who_use_them(

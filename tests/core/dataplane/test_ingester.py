@@ -31,6 +31,7 @@ from dranspose.dataplane.messages import (
     Ready,
     TickInterval,
     Welcome,
+    WorkerGone,
     WorkerHello,
     encode,
 )
@@ -510,6 +511,24 @@ def test_what_is_for_a_worker_that_is_gone_is_dropped(stack: ExitStack) -> None:
         pytest.fail("the ingester does not notice that Ann is gone")
     stage.say(Fence("ann"), Bind(0, 0, "bob", 1))
     assert bob.gets(1) == [share(1, attempt=1)]
+
+
+def test_a_worker_that_is_gone_is_forgotten(stack: ExitStack) -> None:
+    source = FakeSource(EIGER)
+    stage = Stage(stack, source)
+    stage.arm()
+    ann = stage.worker("ann")
+    stage.say(Broadcast(0, ("ann",)))
+    source.send(packet(0))
+    assert ann.gets(1) == [share(0)]
+    stage.controller.say(WorkerGone("ann"), NO_SCAN)
+    stage.arm()
+    stage.say(Broadcast(0, ("ann",)))
+    source.send(packet(0))
+    stage.controller.hear_statistics(lambda statistics: statistics.counts.packets == 1)
+    assert stage.settle() == 0
+    ann.say(WorkerHello("ann", ("generic",), False))
+    assert ann.gets(1) == [share(0)]
 
 
 def test_nonsense_is_left_out(stack: ExitStack, caplog: pytest.LogCaptureFixture) -> None:

@@ -23,6 +23,7 @@ from dranspose.dataplane.messages import (
     Ready,
     ReducerHello,
     Welcome,
+    WorkerGone,
     WorkerHello,
 )
 from dranspose.dataplane.reducer import Reducer, ReducerCounts
@@ -178,6 +179,18 @@ def test_a_fenced_worker_has_no_say_until_the_next_scan(scene: Scene) -> None:
         scene.arm()
         scene.a.send(message(result(5)))
         assert scene.reduced(1) == [(A, 5, 0)]
+
+
+def test_a_worker_that_is_gone_is_forgotten(scene: Scene) -> None:
+    with Running(scene.reducer(Collecting)) as running:
+        scene.begin()
+        scene.a.send(message(result(1)))
+        scene.reduced(1)
+        scene.controller.say(WorkerGone(A), NO_SCAN)
+        assert scene.arm() == Ready()
+        scene.a.send(message(result(1)))
+        scene.reduced(1)
+        assert collected(running.node) == [(A, 1, None)]
 
 
 def test_a_result_that_comes_twice_is_taken_once(scene: Scene, caplog: pytest.LogCaptureFixture) -> None:
