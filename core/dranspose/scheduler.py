@@ -21,7 +21,8 @@ When a worker is lost
 
     What the lost worker may have had in hand is *suspect*: it might have killed it. A suspect is given out alone,
     `Solo`, and the next worker waits for `Proceed` before it calls the user's code, and again before it goes on with
-    other events. If it is lost in between, the event is *poisoned*: it is set aside, and the scan goes on.
+    other events. If it is lost in between, the event is *poisoned*: it is set aside, and the scan goes on. It may also
+    kill a worker as it arrives: it is poisoned if several are lost that had it alone, before any has started it.
 
     Broadcasts are not bound again, as the other workers have got them. A worker that joins gets those that it missed.
 
@@ -339,9 +340,7 @@ class Scheduler:
         worker = self._handout.fenced_off.pop(name, None)
         if worker is None:
             return
-        for (event, attempt), started in worker.solos.items():
-            if started and event in worker.attempts[attempt].undone():
-                self._handout.poison(worker, attempt, event)
+        self._handout.blame(worker)
         self._handout.take_back(worker)
         self._lose_state(worker)
         if self._stopped:

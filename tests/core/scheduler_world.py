@@ -20,6 +20,7 @@ from dranspose.protocol import StreamName
 from dranspose.scheduler import Phase, Scheduler
 from dranspose.scheduling import instructions as say
 from dranspose.scheduling import stimuli as tell
+from dranspose.scheduling.handout import DEADLY_ARRIVALS
 from dranspose.scheduling.stimuli import Outcome
 from dranspose.triggermap import Tags, TriggerMap
 
@@ -105,7 +106,8 @@ class World:
     Args:
         trigger_map: of the scan.
         random: decides everything that the scheduler does not.
-        deadly: the events that kill workers; some only with what comes for a virtual worker, or with the broadcasts.
+        deadly: the events that kill workers, when they are processed or as they arrive; some only with what comes for a
+            virtual worker, or with the broadcasts.
         lossy: the share of frames that are lost.
         kept_frames: how many frames of a stream an ingester keeps before it takes in no more; those that are for all
             workers, which are kept anyway, do not count.
@@ -122,6 +124,8 @@ class World:
         self.map = trigger_map
         self.random = random
         self.deadly = {event: random.choice([(int,), (str,), (int, str)]) for event in deadly}
+        self.deadly_on_arrival = {event for event in self.deadly if random.random() < 0.5}
+        self.alone_with: dict[int, set[str]] = defaultdict(set)  # the workers that were to be given an event alone
         self.kept_frames = kept_frames
         streams = list(trigger_map.streams)
         split = [streams[::2], streams[1::2]]
@@ -194,6 +198,9 @@ class World:
                 self._to_ingesters(instruction)
             case say.Proceed(_, worker):
                 self.send(CONTROLLER, worker, instruction)
+            case say.Solo(event, worker):
+                self.alone_with[event].add(worker)
+                self._to_ingesters(instruction)
             case _:
                 self._to_ingesters(instruction)
 
@@ -357,6 +364,8 @@ class World:
 
     def _worker_gets(self, worker: Worker, message: object) -> None:
         match message:
+            case Share() if self._kills_on_arrival(message):
+                self.kill(worker)
             case Share():
                 shares = worker.shares[message.part]
                 shares.append(message)
@@ -392,7 +401,7 @@ class World:
     def call(self, worker: Worker, part: Part) -> None:
         """Let a worker call `process_event`."""
         worker.latest = part
-        if any(isinstance(party, self.deadly.get(part.event, ())) for party in worker.parties[part]):
+        if self._is_deadly(part, worker.parties[part]):
             self.kill(worker)
             return
         worker.processed.append(part)
@@ -406,6 +415,13 @@ class World:
             self.send(worker.name, ingester, Finish(part))
         if part == worker.solo:
             self.report(worker)
+
+    def _kills_on_arrival(self, share: Share) -> bool:
+        deadly = share.part.event in self.deadly_on_arrival and self._is_deadly(share.part, share.parties)
+        return deadly and bool(share.frames)
+
+    def _is_deadly(self, part: Part, parties: Iterable[object]) -> bool:
+        return any(isinstance(party, self.deadly.get(part.event, ())) for party in parties)
 
     def report(self, worker: Worker) -> None:
         """Let a worker tell what it has finished."""
@@ -529,7 +545,7 @@ class World:
                 continue
             alive = [worker for worker in self.workers.values() if worker.alive and not worker.lost]
             assert self.scheduler.unserved() or not alive, self.scheduler.report()
-            assert joined < 10 + 3 * len(self.deadly), self.scheduler.report()
+            assert joined < 10 + 4 * len(self.deadly), self.scheduler.report()
             joined += 1
             self.join(frozenset().union(*self.map.tag_sets))
 
@@ -548,7 +564,9 @@ class World:
         assert all(self.scheduler.version_of(event) == version for event, version in self.stamps.items())
         poisoned = {event for first, last in report.poisoned for event in range(first, last + 1)}
         gone = [worker for worker in self.workers.values() if worker.lost and worker.latest]
-        assert poisoned <= {worker.latest.event for worker in gone}
+        in_hand = {worker.latest.event for worker in gone}
+        lost = {worker.name for worker in self.workers.values() if worker.lost}
+        assert all(len(self.alone_with[event] & lost) >= DEADLY_ARRIVALS for event in poisoned - in_hand)
         if aborted:
             return
         assert incomplete == 0

@@ -623,6 +623,24 @@ class TestPoison:
         assert only(Solo, scan.lose("w")) == [Solo(0, "x", 2)]
         assert scan.scheduler.report().poisoned == ()
 
+    def test_an_event_that_kills_workers_as_it_arrives_is_set_aside(self) -> None:
+        scan = begun(uniform(1), "v", "w", "x", "y")
+        assert only(Solo, scan.lose("v")) == [Solo(0, "w", 1)]
+        assert only(Solo, scan.lose("w")) == [Solo(0, "x", 2)]
+        assert only(Poison, scan.lose("x")) == [Poison(0)]
+        assert scan.scheduler.report().poisoned == ((0, 0),)
+
+    def test_an_event_that_waits_behind_a_deadly_one_is_not_held_to_blame(self) -> None:
+        scan = begun(uniform(2), "v", "w")
+        scan.join("x")
+        scan.lose("w")
+        scan.lose("v")
+        scan.handle(Started("x", 0, 2))
+        assert only(Poison, scan.lose("x")) == [Poison(0)]
+        for worker, poisoned in (("y", []), ("z", [Poison(1)])):
+            assert only(Solo, scan.join(worker))[0].event == 1
+            assert only(Poison, scan.lose(worker)) == poisoned
+
     def test_a_worker_lost_after_it_finished_makes_it_no_suspect(self) -> None:
         scan = begun(uniform(1), "v", "w", "x")
         scan.lose("v")

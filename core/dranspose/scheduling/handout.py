@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+from collections import Counter
 from collections.abc import Collection, Iterable, Iterator
 from itertools import count, islice, repeat
 
@@ -17,6 +18,9 @@ from dranspose.triggermap import Run, Tags, TriggerMap
 
 KEPT_BROADCASTS = 1000
 """So many events with broadcasts, the first ones, are never released: workers that join later get them too."""
+
+DEADLY_ARRIVALS = 2
+"""An event is poisoned when so many workers were lost that were given it alone and had not started it."""
 
 
 class Handout:
@@ -55,6 +59,7 @@ class Handout:
         self._out = out
         self._credit_limits = credit_limits
         self._backlogs = {tags: Backlog(tags, trigger_map) for tags in trigger_map.tag_sets}
+        self._arrivals: Counter[int] = Counter()  # at workers that were lost, of events given alone and not started
         self._orders = count()
         self._attempts = count(1)
 
@@ -129,8 +134,17 @@ class Handout:
                 worker.solos[event, attempt] = False
                 self._out.append(Solo(event, worker.name, attempt))
 
-    def poison(self, worker: Worker, attempt: int, event: int) -> None:
-        """Set an event aside that has killed a lost worker."""
+    def blame(self, worker: Worker) -> None:
+        """Set aside what has killed a lost worker: what it had started alone, or else was given alone too often."""
+        undone = [(event, attempt) for event, attempt in worker.solos if event in worker.attempts[attempt].undone()]
+        deadly = [solo for solo in undone if worker.solos[solo]]
+        if not deadly:
+            self._arrivals.update({event for event, _ in undone})
+            deadly = [(event, attempt) for event, attempt in undone if self._arrivals[event] >= DEADLY_ARRIVALS]
+        for event, attempt in deadly:
+            self._poison(worker, attempt, event)
+
+    def _poison(self, worker: Worker, attempt: int, event: int) -> None:
         self.poisoned.add(event, event)
         self._out.append(Poison(event))
         self._completion.give_up_broadcasts(event)
