@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import reprlib  # what holds values many times over is endless in a whole text
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
-from typing import Any, Self
+from typing import Any, Self, TypeVar
 
 from dranspose.acceptance import field_acceptances
 from dranspose.event import fields_text
@@ -53,3 +53,20 @@ class Message:
         hidden = {field.name for field in fields(self) if not field.repr}
         declared = {field.name: getattr(self, field.name) for field in fields(self)}
         return {name: value for name, value in {**declared, **vars(self)}.items() if name not in hidden}
+
+
+M = TypeVar("M", bound=Message)
+
+
+def message_of(classes: Sequence[type[M]], kind: str, given: Mapping[str, Any]) -> M:
+    """Return the message with these fields, of the class that accepts what they have in the field ``kind``.
+
+    Raises:
+        MalformedFrameError: none does, or the one that does does not accept the other fields.
+    """
+    told = given.get(kind)
+    for message_class in classes:
+        if field_acceptances(message_class)[kind](told):  # type: ignore[arg-type]  # as in `from_fields`
+            return message_class.from_fields(given)
+    names = ", ".join(message_class.__name__ for message_class in classes)
+    raise MalformedFrameError(f"{kind} = {reprlib.repr(told):.80} is that of no {names}")

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import pickle
-from typing import Any
+from typing import Any, get_args
 
 from dranspose import pickled_arrays
 from dranspose.data.contrast import ContrastFinished, ContrastHeartbeat, ContrastRunning, ContrastStarted
-from dranspose.data.message import MalformedFrameError
+from dranspose.data.message import MalformedFrameError, message_of
 from dranspose.event import StreamData
 
 TYPE = "contrast"
 
 ContrastMessage = ContrastStarted | ContrastRunning | ContrastFinished | ContrastHeartbeat
+CLASSES: tuple[type[ContrastMessage], ...] = get_args(ContrastMessage)
 
 
 def parse(stream: StreamData) -> ContrastMessage:
@@ -29,16 +30,6 @@ def parse(stream: StreamData) -> ContrastMessage:
         fields: Any = pickled_arrays.load(stream.frames[0])
     except pickle.UnpicklingError as error:
         raise MalformedFrameError(f"frame 0 is no pickle of plain values: {error}") from None
-    match fields:
-        case {"status": "started"}:
-            return ContrastStarted.from_fields(fields)
-        case {"status": "running"}:
-            return ContrastRunning.from_fields(fields)
-        case {"status": "finished"}:
-            return ContrastFinished.from_fields(fields)
-        case {"status": "heartbeat"}:
-            return ContrastHeartbeat.from_fields(fields)
-        case {"status": status}:
-            raise MalformedFrameError(f"Contrast has no message with status {status!r:.80}")
-        case _:
-            raise MalformedFrameError("frame 0 is no dict with a 'status'")
+    if not isinstance(fields, dict):
+        raise MalformedFrameError("frame 0 is no dict")
+    return message_of(CLASSES, "status", fields)

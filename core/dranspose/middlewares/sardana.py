@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-from dranspose.data.message import MalformedFrameError
+from typing import get_args
+
+from dranspose.data.message import message_of
 from dranspose.data.sardana import SardanaDataDescription, SardanaRecordData, SardanaRecordEnd
 from dranspose.event import StreamData
 from dranspose.middlewares.json_frame import first_json_object
 
 TYPE = "sardana"
 
+SardanaRecord = SardanaDataDescription | SardanaRecordData | SardanaRecordEnd
+CLASSES: tuple[type[SardanaRecord], ...] = get_args(SardanaRecord)
 
-def parse(stream: StreamData) -> SardanaDataDescription | SardanaRecordData | SardanaRecordEnd:
+
+def parse(stream: StreamData) -> SardanaRecord:
     """Return the record that the one frame of a Sardana stream holds, in JSON.
 
     Raises:
         MalformedFrameError: the frame is no record of Sardana.
     """
-    match first_json_object(stream, TYPE):
-        case {"type": "DataDescription"} as fields:
-            return SardanaDataDescription.from_fields(fields)
-        case {"type": "RecordData"} as fields:
-            return SardanaRecordData.from_fields(fields)
-        case {"type": "RecordEnd"} as fields:
-            return SardanaRecordEnd.from_fields(fields)
-        case fields:
-            raise MalformedFrameError(f"Sardana has no record of type {fields.get('type')!r:.80}")
+    return message_of(CLASSES, "type", first_json_object(stream, TYPE))

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, get_args
 
 from dranspose.data.image import image_array
-from dranspose.data.message import MalformedFrameError
+from dranspose.data.message import MalformedFrameError, message_of
 from dranspose.data.tango_attribute import TangoAttributeEnd, TangoAttributeStart, TangoAttributeValue
 from dranspose.event import StreamData
 from dranspose.middlewares.json_frame import first_json_object
 
 TYPE = "tango"
 
+TangoAttributeMessage = TangoAttributeStart | TangoAttributeValue | TangoAttributeEnd
+CLASSES: tuple[type[TangoAttributeMessage], ...] = get_args(TangoAttributeMessage)
 
-def parse(stream: StreamData) -> TangoAttributeStart | TangoAttributeValue | TangoAttributeEnd:
+
+def parse(stream: StreamData) -> TangoAttributeMessage:
     """Return the message that the frames of a Tango attribute's stream hold.
 
     Frame 0 is JSON. An array follows as a frame of its own, in C order, with its ``shape`` and ``type`` in frame 0.
@@ -24,15 +27,7 @@ def parse(stream: StreamData) -> TangoAttributeStart | TangoAttributeValue | Tan
     fields = first_json_object(stream, TYPE)
     if stream.length > 1:
         fields = {**fields, "value": _array(fields, stream)}
-    match fields:
-        case {"kind": "start"}:
-            return TangoAttributeStart.from_fields(fields)
-        case {"kind": "value"}:
-            return TangoAttributeValue.from_fields(fields)
-        case {"kind": "end"}:
-            return TangoAttributeEnd.from_fields(fields)
-        case _:
-            raise MalformedFrameError(f"no kind of message of an attribute: {fields.get('kind')!r:.80}")
+    return message_of(CLASSES, "kind", fields)
 
 
 def _array(fields: dict[str, Any], stream: StreamData) -> Any:

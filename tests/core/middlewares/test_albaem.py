@@ -56,7 +56,7 @@ def test_the_capture(captures: Path) -> None:
         (StreamData("albaem", []), "at least one frame"),
         (StreamData("albaem", [json.dumps(DATA)[:-1]]), "not JSON"),
         (albaem([DATA]), "no JSON object"),
-        (albaem({**DATA, "message_type": "heartbeat"}), "no message with message_type 'heartbeat'"),
+        (albaem({**DATA, "message_type": "heartbeat"}), "message_type = 'heartbeat' is that of no AlbaemStart"),
         (albaem({**DATA, "version": 2}), "version = 2"),
         (albaem({**DATA, "channel3": "much"}), "channel3 = 'much'"),
         (albaem({name: value for name, value in DATA.items() if name != "timestamp"}), "lacks the field 'timestamp'"),

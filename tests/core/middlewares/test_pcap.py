@@ -35,7 +35,7 @@ def test_each_message() -> None:
         (StreamData("PCAP", []), "at least one frame"),
         (StreamData("PCAP", [b'{"message_type": "data"']), "frame 0 is not JSON"),
         (pcap([]), "frame 0 is no JSON object"),
-        (pcap({}), "PCAP has no message with message_type None"),
+        (pcap({}), "message_type = None is that of no PCAPStart, PCAPData, PCAPEnd"),
         (pcap({"message_type": "data"}), "PCAPData lacks the field 'frame_number'"),
         (pcap({"message_type": "data", "frame_number": [1]}), r"PCAPData cannot have frame_number = \[1\]"),
         (pcap({"message_type": "series-start", "message_id": 1}), "PCAPStart lacks the field 'arm_time'"),

@@ -55,7 +55,7 @@ def test_a_value_that_json_does_not_have() -> None:
         (StreamData("STINS", [b"{}"]), "'STINS' is not sardana"),
         (StreamData("sardana", [b"{"]), "not JSON"),
         (sardana([1]), "no JSON object"),
-        (sardana({"type": ["RecordData"]}), "no record of type"),
+        (sardana({"type": ["RecordData"]}), r"type = \['RecordData'\] is that of no SardanaDataDescription"),
         (sardana({"type": "RecordData"}), "lacks the field 'timestamp'"),
         (sardana({"type": "RecordData", "timestamp": "now"}), "timestamp = 'now'"),
         (sardana({"type": "DataDescription", "serialno": 1.5, "title": "", "scandir": ""}), "serialno = 1.5"),

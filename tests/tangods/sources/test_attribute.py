@@ -168,7 +168,7 @@ def test_what_is_no_name_of_an_attribute(name: str) -> None:
 @pytest.mark.parametrize(
     ("frames", "reason"),
     [
-        ([b"{}"], "no kind of message of an attribute: None"),
+        ([b"{}"], "kind = None is that of no TangoAttributeStart"),
         ([b'{"kind": "value"}'], "lacks the field 'attribute'"),
         ([b'{"kind": "value", "shape": [2], "type": "uint8"}', b"\0"], "frame 1 is not the array"),
         ([b'{"kind": "value", "shape": 2, "type": "uint8"}', b"\0"], "frame 1 is not the array"),
