@@ -12,7 +12,7 @@ from tango.server import command, device_property
 from dranspose.analysis import load_class
 from dranspose.dataplane.messages import NO_SCAN
 from dranspose.dataplane.node import Phase
-from dranspose.dataplane.statistics import ReducerStatistics, WorkerStatistics
+from dranspose.dataplane.statistics import TimeShares
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
 from dranspose_tango.attributes import MAX_PUBLISHED, DynamicAttributes, Published, plots, published
@@ -100,9 +100,6 @@ class AnalysisDevice(ControlledDevice):
         self.start_node()
 
 
-def time_shares(statistics: WorkerStatistics | ReducerStatistics | None) -> list[float]:
+def time_shares(time: TimeShares) -> list[float]:
     """Return what the time of a node went to, in %: waiting, joining, processing, sending."""
-    if statistics is None:
-        return [100.0, 0.0, 0.0, 0.0]
-    time = statistics.time
     return [100 * share for share in (time.waiting, time.joining, time.processing, time.sending)]

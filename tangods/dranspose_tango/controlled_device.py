@@ -54,9 +54,9 @@ class ControlledDevice(NodeDevice):
         return bool(self.node.state.phase is Phase.RUNNING)
 
     @property
+    @abstractmethod
     def statistics(self) -> Any:
-        """The latest statistics of the node, None while there is none."""
-        return None if self.node is None else self.node.statistics
+        """The latest statistics of the node; while there is none, those of one that has done nothing."""
 
     def find_controller(self) -> str:
         """Return where the node is to connect to; raises ControllerAwayError."""

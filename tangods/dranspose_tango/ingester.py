@@ -99,6 +99,11 @@ class DransposeIngester(ControlledDevice):
         super().delete_device()
         FOLDER.leave(self.get_name())
 
+    @property
+    def statistics(self) -> IngesterStatistics:
+        """The latest statistics of the node; while there is none, those of one that has done nothing."""
+        return IngesterStatistics() if self.node is None else self.node.statistics
+
     def troubles(self, statistics: IngesterStatistics) -> str:
         """Return in words what went wrong in a scan, nothing if nothing did."""
         counts = statistics.counts
@@ -112,7 +117,7 @@ class DransposeIngester(ControlledDevice):
 
     @reading(dtype="uint64", label="Frames received", doc="How many packets came from the detectors in this scan.")
     def framesReceived(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.packets
+        return self.statistics.counts.packets
 
     @reading(
         dtype="uint64",
@@ -121,27 +126,27 @@ class DransposeIngester(ControlledDevice):
         doc="How many frames of this scan were lost before they came here.",
     )
     def framesMissing(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.missing
+        return self.statistics.counts.missing
 
     @reading(dtype="uint64", label="Frames duplicate", doc="How many frames of this scan came more than once.")
     def framesDuplicate(self) -> int:
-        return 0 if self.statistics is None else sum(one.duplicate for one in self.statistics.streams.values())
+        return sum(one.duplicate for one in self.statistics.streams.values())
 
     @reading(dtype="uint64", label="Frames discarded", doc="How many frames the trigger map has nobody for.")
     def framesDiscarded(self) -> int:
-        return 0 if self.statistics is None else sum(one.discarded for one in self.statistics.streams.values())
+        return sum(one.discarded for one in self.statistics.streams.values())
 
     @reading(dtype="uint64", label="Frames forwarded", doc="How many frames were sent to workers, again ones too.")
     def framesForwarded(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.forwarded
+        return self.statistics.counts.forwarded
 
     @reading(dtype=float, label="Frame rate", unit="1/s", format="%8.1f", doc="How many frames come in per second.")
     def frameRate(self) -> float:
-        return 0.0 if self.statistics is None else self.statistics.packet_rate
+        return self.statistics.packet_rate
 
     @reading(dtype=float, label="Data rate", unit="MB/s", format="%8.1f", doc="How much data comes in.")
     def dataRate(self) -> float:
-        return 0.0 if self.statistics is None else self.statistics.byte_rate / 1e6
+        return self.statistics.byte_rate / 1e6
 
     @reading(
         dtype=[str],
@@ -160,13 +165,13 @@ class DransposeIngester(ControlledDevice):
         doc="Size of the frames of events that are not complete.",
     )
     def keptBytes(self) -> int:
-        return 0 if self.statistics is None else self.statistics.kept_bytes
+        return self.statistics.kept_bytes
 
     @reading(
         dtype="uint64", label="Lag", unit="events", doc="From the lowest event that is not complete to the latest."
     )
     def lag(self) -> int:
-        return 0 if self.statistics is None else self.statistics.lag
+        return self.statistics.lag
 
     @reading(
         dtype=str,
@@ -187,16 +192,14 @@ class DransposeIngester(ControlledDevice):
 
     @reading(dtype=str, label="Capture file", doc="The capture of this scan, or of the last one.")
     def captureFile(self) -> str:
-        return "" if self.statistics is None else self.statistics.recording.path
+        return self.statistics.recording.path
 
     @reading(dtype="uint64", label="Recorded events", doc="How many events of this scan are in the capture.")
     def recordedEvents(self) -> int:
-        return 0 if self.statistics is None else self.statistics.recording.events
+        return self.statistics.recording.events
 
     @reading(dtype=str, label="Recording", doc="How the recording stands, and why something could not be written.")
     def recording(self) -> str:
-        if self.statistics is None:
-            return ""
         status = self.statistics.recording
         return latin(f"{status.state.value}: {status.error}" if status.error else status.state.value)
 

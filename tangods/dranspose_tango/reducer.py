@@ -46,6 +46,11 @@ class DransposeReducer(AnalysisDevice):
             keys=self.keys(),
         )
 
+    @property
+    def statistics(self) -> ReducerStatistics:
+        """The latest statistics of the node; while there is none, those of one that has done nothing."""
+        return ReducerStatistics() if self.node is None else self.node.statistics
+
     def troubles(self, statistics: ReducerStatistics) -> str:
         """Return in words what went wrong in a scan, nothing if nothing did."""
         counts = statistics.counts
@@ -55,11 +60,11 @@ class DransposeReducer(AnalysisDevice):
         dtype="uint64", label="Reduced results", doc="How many results of this scan were given to the Reducer class."
     )
     def reducedResults(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.results
+        return self.statistics.counts.results
 
     @reading(dtype="uint64", label="Failed results", max_warning=1, doc="How often process_result raised in this scan.")
     def failedResults(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.failed
+        return self.statistics.counts.failed
 
     @reading(
         dtype="uint64",
@@ -67,21 +72,22 @@ class DransposeReducer(AnalysisDevice):
         doc="How many results were left out, for they had come before, or from a worker that was given up.",
     )
     def duplicateResults(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.twice + self.statistics.counts.fenced
+        counts = self.statistics.counts
+        return counts.twice + counts.fenced
 
     @reading(dtype="uint64", label="Waiting results", doc="How many results are in hand that have not been reduced.")
     def waitingResults(self) -> int:
-        return 0 if self.statistics is None else self.statistics.lag
+        return self.statistics.lag
 
     @reading(
         dtype=float, label="Result rate", unit="1/s", format="%8.1f", doc="How many results are reduced per second."
     )
     def resultRate(self) -> float:
-        return 0.0 if self.statistics is None else self.statistics.rate
+        return self.statistics.rate
 
     @reading(dtype=float, label="Data rate", unit="MB/s", format="%8.1f", doc="How much data comes from the workers.")
     def dataRate(self) -> float:
-        return 0.0 if self.statistics is None else self.statistics.byte_rate / 1e6
+        return self.statistics.byte_rate / 1e6
 
     @reading(
         dtype=[float],
@@ -91,7 +97,7 @@ class DransposeReducer(AnalysisDevice):
         doc="What the time goes to: waiting, taking results in, the Reducer class, reports.",
     )
     def timeShares(self) -> list[float]:
-        return time_shares(self.statistics)
+        return time_shares(self.statistics.time)
 
     @command(dtype_in=str, doc_in="path of the HDF5 file, on the reducer's host")
     def DumpResults(self, path: str) -> None:

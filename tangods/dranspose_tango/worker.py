@@ -24,6 +24,11 @@ class DransposeWorker(AnalysisDevice):
         endpoint = self.find_controller()
         return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags, on_change=self.wake, keys=self.keys())
 
+    @property
+    def statistics(self) -> WorkerStatistics:
+        """The latest statistics of the node; while there is none, those of one that has done nothing."""
+        return WorkerStatistics() if self.node is None else self.node.statistics
+
     def troubles(self, statistics: WorkerStatistics) -> str:
         """Return in words what went wrong in a scan, nothing if nothing did."""
         counts = statistics.counts
@@ -31,17 +36,17 @@ class DransposeWorker(AnalysisDevice):
 
     @reading(dtype="uint64", label="Processed events", doc="How many events of this scan were processed here.")
     def processedEvents(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.processed
+        return self.statistics.counts.processed
 
     @reading(
         dtype="uint64", label="Failed events", max_warning=1, doc="How often the Worker class raised in this scan."
     )
     def failedEvents(self) -> int:
-        return 0 if self.statistics is None else self.statistics.counts.failed
+        return self.statistics.counts.failed
 
     @reading(dtype="uint64", label="Waiting events", doc="How many events are in hand that have not been processed.")
     def waitingEvents(self) -> int:
-        return 0 if self.statistics is None else self.statistics.lag
+        return self.statistics.lag
 
     @reading(
         dtype="uint64",
@@ -50,17 +55,17 @@ class DransposeWorker(AnalysisDevice):
         doc="How many events it may have in hand: a twentieth of a second of work.",
     )
     def credit(self) -> int:
-        return 0 if self.statistics is None else self.statistics.window
+        return self.statistics.window
 
     @reading(
         dtype=float, label="Event rate", unit="1/s", format="%8.1f", doc="How many events are processed per second."
     )
     def eventRate(self) -> float:
-        return 0.0 if self.statistics is None else self.statistics.rate
+        return self.statistics.rate
 
     @reading(dtype=float, label="Call time", unit="ms", format="%8.3f", doc="How long a call of process_event takes.")
     def callTime(self) -> float:
-        return 0.0 if self.statistics is None else 1e3 * self.statistics.seconds_per_call
+        return 1e3 * self.statistics.seconds_per_call
 
     @reading(
         dtype=float,
@@ -72,7 +77,7 @@ class DransposeWorker(AnalysisDevice):
         doc="Share of the time in which the worker is not waiting for events.",
     )
     def load(self) -> float:
-        return 0.0 if self.statistics is None else 100 * (1 - self.statistics.time.waiting)
+        return 100 * (1 - self.statistics.time.waiting)
 
     @reading(
         dtype=[float],
@@ -82,4 +87,4 @@ class DransposeWorker(AnalysisDevice):
         doc="What the time goes to: waiting, taking events in, the Worker class, sending results and reports.",
     )
     def timeShares(self) -> list[float]:
-        return time_shares(self.statistics)
+        return time_shares(self.statistics.time)

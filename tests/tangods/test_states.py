@@ -222,6 +222,7 @@ def test_a_device_is_starting_while_its_class_is_loaded(folder: Path, monkeypatc
             loading.wait(PATIENCE)
             assert worker.State() is DevState.INIT
             assert worker.Status() == "starting"
+            assert (worker.processedEvents, list(worker.timeShares)) == (0, [100, 0, 0, 0])
         finally:
             gate.set()
         wait_for_state(worker, DevState.STANDBY)

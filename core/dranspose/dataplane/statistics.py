@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import Enum, IntEnum
 
 from dranspose.sources.matching import MatchCounts
@@ -166,16 +166,16 @@ class IngesterStatistics:
         forwarded_rate, forwarded_byte_rate: shares and bytes sent to workers, in 1/s and B/s.
     """
 
-    scan: bytes
-    counts: IngesterCounts
-    streams: dict[str, MatchCounts]
-    kept_bytes: int
-    lag: int
-    recording: RecordingStatus
-    packet_rate: float
-    byte_rate: float
-    forwarded_rate: float
-    forwarded_byte_rate: float
+    scan: bytes = b""
+    counts: IngesterCounts = field(default_factory=IngesterCounts)
+    streams: dict[str, MatchCounts] = field(default_factory=dict)
+    kept_bytes: int = 0
+    lag: int = 0
+    recording: RecordingStatus = RecordingStatus()
+    packet_rate: float = 0.0
+    byte_rate: float = 0.0
+    forwarded_rate: float = 0.0
+    forwarded_byte_rate: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,15 +193,15 @@ class WorkerStatistics:
         seconds_per_call: that ``process_event`` has taken lately, on average.
     """
 
-    scan: bytes
-    counts: WorkerCounts
-    time: TimeShares
-    lag: int
-    window: int
-    rate: float
-    received_byte_rate: float
-    sent_byte_rate: float
-    seconds_per_call: float
+    scan: bytes = b""
+    counts: WorkerCounts = field(default_factory=WorkerCounts)
+    time: TimeShares = TimeShares()
+    lag: int = 0
+    window: int = 0
+    rate: float = 0.0
+    received_byte_rate: float = 0.0
+    sent_byte_rate: float = 0.0
+    seconds_per_call: float = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -217,12 +217,12 @@ class ReducerStatistics:
         byte_rate: from workers, in B/s.
     """
 
-    scan: bytes
-    counts: ReducerCounts
-    time: TimeShares
-    lag: int
-    rate: float
-    byte_rate: float
+    scan: bytes = b""
+    counts: ReducerCounts = field(default_factory=ReducerCounts)
+    time: TimeShares = TimeShares()
+    lag: int = 0
+    rate: float = 0.0
+    byte_rate: float = 0.0
 
 
 NodeStatistics = IngesterStatistics | WorkerStatistics | ReducerStatistics
