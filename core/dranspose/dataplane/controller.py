@@ -150,7 +150,6 @@ class _Scan:
     version: int
     members: set[str]  # identities of the nodes that were told to arm
     waiting: set[str]  # of these, those that have not answered
-    tick_keeper: str  # the ingester that marks events as ticks
     ready_workers: int = 0
     started: bool = False
     failed: str = ""
@@ -438,9 +437,6 @@ class Controller:
         if not reducers:
             raise Refused("there is no reducer")
 
-        def frames(identity: str) -> int:
-            return max(trigger_map.frames_before(stream, trigger_map.total_events) for stream in ingesters[identity])
-
         scan = _Scan(
             id=secrets.token_bytes(ID_BYTES),
             trigger_map=trigger_map,
@@ -448,7 +444,6 @@ class Controller:
             version=self._version,
             members=set(),
             waiting=set(),
-            tick_keeper=max(ingesters, key=frames, default=""),
         )
         self._scan, self._last_scan, self._last_failed, self._report = scan, scan.id, "", None
         for identity in (*ingesters, *workers, *reducers):
@@ -462,7 +457,7 @@ class Controller:
 
     def _tell_tick_interval(self, scan: _Scan) -> None:
         if scan.tick_intervals:
-            self._send(scan.tick_keeper, TickInterval(min(scan.tick_intervals.values())), scan.id)
+            self._tell(IngesterHello, TickInterval(min(scan.tick_intervals.values())), scan)
 
     def _node_is_ready(self, identity: str, error: str) -> None:
         scan = self._scan

@@ -84,6 +84,7 @@ class Forwarding:
         self._end = trigger_map.end_event
         self._cut = trigger_map.total_events
         self._streams = [stream for stream in streams if stream in trigger_map.streams]
+        self._leaders = sorted(trigger_map.streams, key=self._frames, reverse=True)  # stable: in the order of the map
         self._layout = Layout(trigger_map)
         self._bindings = Bindings(trigger_map)
         self._versions = [(0, version)]
@@ -196,6 +197,16 @@ class Forwarding:
                 for version, of_version in self._by_version(shares):
                     yield lane.worker, lane.stream, version, of_version
 
+    def leads(self, worker: str, stream: str, share: Share) -> bool:
+        """Tell whether no other stream that the worker gets of a share's event has as many frames in the scan.
+
+        Of streams that have as many, the first one of the trigger map leads.
+        """
+        if share.streams == 1:
+            return True
+        part = self._part(share.event, worker, share.attempt)
+        return stream == next((leader for leader in self._leaders if leader in part), stream)
+
     def is_released(self, event: int) -> bool:
         """Tell whether an event was released."""
         return event in self._released
@@ -267,15 +278,26 @@ class Forwarding:
             if any(bound.get(code) == worker if code >= 0 else code in broadcasts for code in codes)
         ]
 
-    def _forward_part(
-        self, event: int, rebinding: Rebinding, arrived: Collection[StreamName], *, alone: bool = False
-    ) -> None:
-        """Forward the frames of these streams that belong to a later attempt."""
-        part = [
+    def _later_part(self, event: int, rebinding: Rebinding) -> list[StreamName]:
+        """Return the streams that a worker gets of an event in a later attempt, those of other ingesters too."""
+        return [
             stream
             for stream, codes in self._layout.recipients(event).items()
             if any(code in rebinding.virtual_workers for code in codes)
         ]
+
+    def _part(self, event: int, worker: str, attempt: int) -> list[StreamName]:
+        """Return the streams that a worker gets of an event in an attempt, as far as that is not forgotten."""
+        if attempt == 0:
+            return self._first_part(event, worker, self._workers[worker])
+        rebindings = self._bindings.rebindings(self._layout.parties(event))
+        return [stream for again in rebindings if again.attempt == attempt for stream in self._later_part(event, again)]
+
+    def _forward_part(
+        self, event: int, rebinding: Rebinding, arrived: Collection[StreamName], *, alone: bool = False
+    ) -> None:
+        """Forward the frames of these streams that belong to a later attempt."""
+        part = self._later_part(event, rebinding)
         for stream in arrived:
             if stream in part:
                 self._forward(rebinding.worker, stream, event, rebinding.attempt, len(part), alone=alone)
@@ -306,6 +328,9 @@ class Forwarding:
                 if event not in kept and self._layout.recipients(event).get(stream):
                     self._lost_kept[stream] += 1
                     self._arrive(stream, event, Kept(None, 0))
+
+    def _frames(self, stream: StreamName) -> int:
+        return self._map.frames_before(stream, self._map.total_events)
 
     def _is_cut(self, event: int) -> bool:
         return event >= self._cut and event != self._end

@@ -345,7 +345,7 @@ class Ingester(Node):
         if scan is None:
             return
         for worker, stream, version, shares in scan.forwarding.due():
-            ticks = scan.marking.marks(worker, shares)
+            ticks = scan.marking.marks(worker, shares, partial(scan.forwarding.leads, worker, stream))
             parts = encode_shares(Shares(scan.id, stream, version, shares, ticks))
             try:
                 self._router.send_multipart([worker.encode(), *parts], zmq.DONTWAIT, copy=False)

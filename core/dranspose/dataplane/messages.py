@@ -131,7 +131,7 @@ class Disarm:
 
 @dataclass(frozen=True, slots=True)
 class TickInterval:
-    """From a worker: its class wants ticks so many seconds apart. To an ingester: mark events as ticks so often."""
+    """From a worker: its class wants ticks so many seconds apart. To ingesters: mark events as ticks so often."""
 
     seconds: float
 

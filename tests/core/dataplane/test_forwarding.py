@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from dranspose.dataplane.forwarding import FRAME_OVERHEAD, LOST_AT_ONCE, Forwarding
+from dranspose.dataplane.wire import Share
 from dranspose.event import StreamData
 from dranspose.protocol import StreamName
 from dranspose.scheduling.instructions import (
@@ -23,7 +24,7 @@ from dranspose.scheduling.instructions import (
 )
 from dranspose.triggermap import TriggerMap
 
-EIGER, PCAP = StreamName("eiger"), StreamName("pcap")
+EIGER, PCAP, XRD = StreamName("eiger"), StreamName("pcap"), StreamName("xrd")
 GENERIC = frozenset({"generic"})
 ANN, BOB, CAT = "ann:1", "bob:2", "cat:3"
 
@@ -352,6 +353,22 @@ def test_the_streams_that_the_lowest_event_waits_for_are_wanted() -> None:
     assert scan.forwarding.most_wanted() == []
     scan.say(Release(((1, 1),)))
     assert scan.forwarding.most_wanted() == [PCAP]
+
+
+def test_of_what_a_worker_gets_of_an_event_the_stream_with_most_frames_leads() -> None:
+    first, second = ([{"tags": ["generic"], "constraint": number}] for number in range(2))
+    scan = Scan({"pcap": [first, None], "xrd": [first, None], "eiger": [second, second]}, (EIGER, PCAP, XRD))
+
+    def leaders(worker: str, attempt: int = 0) -> list[str]:
+        share = Share(0, attempt, 2, False, None)
+        return [stream for stream in ("pcap", "xrd", "eiger") if scan.forwarding.leads(worker, stream, share)]
+
+    scan.say(Bind(0, 0, BOB), Bind(1, 1, ANN))
+    assert (leaders(ANN), leaders(BOB)) == (["eiger"], ["pcap"])
+    scan.say(Bind(0, 1, ANN, 1))
+    assert leaders(ANN, 1) == ["eiger"]
+    scan.say(Bind(0, 0, ANN, 2))
+    assert leaders(ANN, 2) == ["pcap"]
 
 
 @pytest.mark.parametrize("batch", [1, 7, 5000])

@@ -265,6 +265,21 @@ def test_events_are_marked_as_ticks_as_often_as_the_controller_says(stack: ExitS
     assert [len(message.ticks) for message in messages] == [1] + [0] * (len(messages) - 1)
 
 
+def test_an_event_is_a_tick_with_its_frame_of_the_stream_that_has_most(stack: ExitStack) -> None:
+    source = FakeSource(PCAP)
+    stage = Stage(stack, source)
+    bound = [{"tags": ["generic"], "constraint": 0}]
+    stage.arm(TriggerMap.from_json({"eiger": [bound, bound, None], "pcap": [bound, None, bound]}))
+    ann = stage.worker("ann")
+    stage.say(TickInterval(0.0), Broadcast(0, ("ann",)), Bind(0, 0, "ann"))
+    source.send(packet(0, PCAP), packet(1, PCAP), packet(2, PCAP))
+    found: dict[int, int] = {}
+    while len(found) < 3:
+        message = decode_shares(ann.receive())
+        found.update((share.event, share.event in message.ticks) for share in message.shares)
+    assert found == {0: False, 1: False, 3: True}
+
+
 def test_large_frames_arrive_whole(stack: ExitStack) -> None:
     source = FakeSource(EIGER)
     stage = Stage(stack, source)
