@@ -1,7 +1,8 @@
-"""What all tests share: the checkout, and the folder of real captures."""
+"""What all tests share: the checkout, its tutorial, and the folder of real captures."""
 
 import logging
 import os
+import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -26,6 +27,15 @@ def captures() -> Path:
 def project() -> Path:
     """Return the root of the checkout."""
     return Path(__file__).parents[1]
+
+
+@pytest.fixture
+def tutorial(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Return a folder with the tutorial, which is the working directory."""
+    folder = tmp_path / "tutorial"
+    shutil.copytree(project / "resources" / "tutorial", folder, ignore=shutil.ignore_patterns("output", "__pycache__"))
+    monkeypatch.chdir(folder)
+    return folder
 
 
 @pytest.fixture(autouse=True)

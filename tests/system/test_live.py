@@ -1,26 +1,15 @@
 """A live pipeline of real processes: the tutorial's classes, and what a scan comes to."""
 
-import shutil
 from pathlib import Path
 
 import h5py
 import numpy as np
-import pytest
 from tests.system.ensemble import Ensemble, free_url
 
 from dranspose.simulate.stins import StinsDetector
 from dranspose.triggermap import TriggerMap
 
 URL = free_url()
-
-
-@pytest.fixture
-def tutorial(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with the tutorial, which is the working directory."""
-    folder = tmp_path / "tutorial"
-    shutil.copytree(project / "resources" / "tutorial", folder, ignore=shutil.ignore_patterns("output", "__pycache__"))
-    monkeypatch.chdir(folder)
-    return folder
 
 
 def test_the_tutorial_runs_live(tutorial: Path) -> None:

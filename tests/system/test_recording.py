@@ -1,12 +1,10 @@
 """What ingesters record in a scan gives the same results when it is replayed."""
 
-import shutil
 import threading
 from pathlib import Path
 
 import h5py
 import numpy as np
-import pytest
 from tests.system.ensemble import PATIENCE, Ensemble, free_url
 
 from dranspose.parameter_file import read_parameter_file
@@ -26,12 +24,7 @@ def datasets() -> dict[str, np.ndarray]:
         return {name: file[name][()] for name in file}
 
 
-def test_a_replay_of_a_recorded_scan_gives_the_same_results(
-    tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    tutorial = tmp_path / "tutorial"
-    shutil.copytree(project / "resources" / "tutorial", tutorial, ignore=shutil.ignore_patterns("output"))
-    monkeypatch.chdir(tutorial)
+def test_a_replay_of_a_recorded_scan_gives_the_same_results(tutorial: Path, tmp_path: Path) -> None:
     values = {"poni": Path("geometry.poni").read_bytes(), "till_x": b"3", "from_y": b"7"}
     detector = StinsDetector(images=IMAGES, shape=(10, 10), filename="output/xrd.h5")
     messages = [encoder(detector)(step) for step in plan(detector)]

@@ -461,22 +461,9 @@ def test_a_detector_sends_to_whom_connects(command: list[str], messages: int, pr
     ]
 
 
-@pytest.mark.parametrize(
-    ("command", "bind"),
-    [
-        (["contrast", "-n", "3"], "tcp://127.0.0.1:*"),
-        (["xspress3", "-n", "3", "--channels", "2"], "tcp://127.0.0.1:*"),
-        (["xspress3", "-n", "3", "--separate"], "tcp://127.0.0.1:*"),
-        (["pcap", "-n", "3", "--vector", "2"], "tcp://127.0.0.1:*"),
-        (["albaem", "-n", "3"], "tcp://127.0.0.1:*"),
-        (["lecroy", "-n", "3", "--channels", "1", "2", "3", "--triggers", "2"], "tcp://127.0.0.1:*"),
-        (["lecroy", "-n", "3"], "tcp://127.0.0.1:*"),
-        (["eiger-legacy", "-n", "3", "--header-detail", "basic", "--appendix", "x"], "tcp://127.0.0.1:*"),
-        (["stream2", "-n", "3", "--shape", "4", "5", "--thresholds", "2"], "tcp://127.0.0.1:*"),
-        (["positioncap", "-n", "3"], "tcp://*:0"),
-    ],
-)
-def test_each_detector_is_understood_by_its_source(command: list[str], bind: str) -> None:
+def simulated(command: list[str]) -> Scan:
+    """Return what the source of a simulated detector makes of all that it sends."""
+    bind = "tcp://*:0" if command[0] == "positioncap" else "tcp://127.0.0.1:*"
     with subprocess.Popen(
         [DRANSPOSE, "simulate", *command, "--bind", bind], stdout=subprocess.PIPE, text=True
     ) as process:
@@ -486,6 +473,26 @@ def test_each_detector_is_understood_by_its_source(command: list[str], bind: str
         scan = Scan(source, 3).run()
         assert process.stdout.read().endswith(" messages sent\n")
     assert process.returncode == 0
+    return scan
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["contrast", "-n", "3"],
+        ["xspress3", "-n", "3", "--channels", "2"],
+        ["xspress3", "-n", "3", "--separate"],
+        ["pcap", "-n", "3", "--vector", "2"],
+        ["albaem", "-n", "3"],
+        ["lecroy", "-n", "3", "--channels", "1", "2", "3", "--triggers", "2"],
+        ["lecroy", "-n", "3"],
+        ["eiger-legacy", "-n", "3", "--header-detail", "basic", "--appendix", "x"],
+        ["stream2", "-n", "3", "--shape", "4", "5", "--thresholds", "2"],
+        ["positioncap", "-n", "3"],
+    ],
+)
+def test_each_detector_is_understood_by_its_source(command: list[str]) -> None:
+    scan = simulated(command)
     assert sorted(scan.frames) == list(range(5))
     assert scan.skipped == []
 
@@ -531,16 +538,7 @@ def test_a_detector_sends_what_a_function_makes(
 ) -> None:
     (tmp_path / "content.py").write_text(dedent(CONTENT))
     monkeypatch.chdir(tmp_path)
-    bind = "tcp://*:0" if command[0] == "positioncap" else "tcp://127.0.0.1:*"
-    with subprocess.Popen(
-        [DRANSPOSE, "simulate", *command, "--bind", bind], stdout=subprocess.PIPE, text=True
-    ) as process:
-        assert process.stdout is not None
-        url = process.stdout.readline().split()[-1].replace("0.0.0.0", "127.0.0.1")
-        [source] = make_sources(command[0], [STREAM], [url])
-        scan = Scan(source, 3).run()
-        process.stdout.read()
-    parsed = scan.parsed(parse)
+    parsed = simulated(command).parsed(parse)
     assert [value(parsed[event]) for event in range(1, 4)] == [0, 1, 2]
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -26,15 +25,6 @@ WORKER, REDUCER = "s12_poni.worker:TestWorker", "s12_poni.reducer:TestReducer"
 def url() -> str:
     """Return where the detector is."""
     return free_url()
-
-
-@pytest.fixture
-def tutorial(tmp_path: Path, project: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Return a folder with the tutorial, which is the working directory."""
-    folder = tmp_path / "tutorial"
-    shutil.copytree(project / "resources" / "tutorial", folder, ignore=shutil.ignore_patterns("output", "__pycache__"))
-    monkeypatch.chdir(folder)
-    return folder
 
 
 @pytest.fixture

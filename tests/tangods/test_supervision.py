@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import select
 import signal
 import subprocess
 import sys
@@ -12,6 +11,7 @@ from pathlib import Path
 from textwrap import dedent
 
 import pytest
+from tests.tangods.foreign_process import wait_for_end
 
 from dranspose_tango import supervision
 from dranspose_tango.supervision import Program, Supervisor, pause_before
@@ -62,19 +62,6 @@ def supervisor() -> Iterator[Supervisor]:
 def wait_for_file(supervisor: Supervisor, file: Path) -> None:
     while not file.exists():
         supervisor.attend(0.01)
-
-
-def wait_for_end(pid: int) -> None:
-    """Wait for the end of any process, also of one that is not this one's child."""
-    try:
-        end = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        readable, _, _ = select.select([end], [], [], TIMEOUT)
-        assert readable, f"process {pid} is left over"
-    finally:
-        os.close(end)
 
 
 def test_the_pause_grows_with_every_death_and_has_a_bound() -> None:

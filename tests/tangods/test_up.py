@@ -6,7 +6,6 @@ import json
 import os
 import pty
 import queue
-import select
 import shutil
 import signal
 import socket
@@ -21,6 +20,7 @@ from textwrap import dedent
 from typing import TypeAlias
 
 import pytest
+from tests.tangods.foreign_process import wait_for_end
 
 from dranspose.simulate.stins import StinsDetector, simulate
 from dranspose_tango import cli
@@ -202,19 +202,6 @@ def nodes_of(ensemble: Up) -> set[str]:
         return RemoteController(ensemble.running.controller_url).nodes()
     except RemoteError:
         return set()
-
-
-def wait_for_end(pid: int) -> None:
-    """Wait for the end of a process of anybody."""
-    try:
-        end = os.pidfd_open(pid)
-    except ProcessLookupError:
-        return
-    try:
-        readable, _, _ = select.select([end], [], [], TIMEOUT)
-        assert readable, f"process {pid} is left over: {Path(f'/proc/{pid}/cmdline').read_text()}"
-    finally:
-        os.close(end)
 
 
 def test_a_scan_through_the_commands(folder: Path, run: Run, up: Callable[[], Up]) -> None:

@@ -103,6 +103,16 @@ def nodes(made: zmq.Context[Any], controller: Controller) -> tuple[Node, Node, N
     return there
 
 
+def begun(controller: Controller, nodes: tuple[Node, ...]) -> bytes:
+    """Return the scan that these nodes were armed for, and that runs."""
+    scan = controller.arm(MAP)
+    for node in nodes:
+        assert node.hear(Arm)[0] == scan
+        node.say(Ready(), scan)
+    controller.wait_until(lambda s: s.phase is Phase.RUNNING, SECONDS)
+    return scan
+
+
 def test_workers_are_told_where_the_others_are(made: zmq.Context[Any], controller: Controller) -> None:
     first = worker(made, controller)
     assert first.hear(Peers)[1] == Peers({}, {})
@@ -136,10 +146,7 @@ def test_a_scan_from_arming_to_its_report(controller: Controller, nodes: tuple[N
 def test_a_worker_is_told_when_to_go_on_with_a_solo_event(
     controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    scan = controller.arm(MAP)
-    for node in nodes:
-        node.hear(Arm)
-        node.say(Ready(), scan)
+    scan = begun(controller, nodes)
     _, the_worker, _ = nodes
     the_worker.say(Started(the_worker.identity, 1, 0), scan)
     assert the_worker.hear(Proceed) == (scan, Proceed(1, the_worker.identity, 0))
@@ -218,11 +225,7 @@ def test_a_node_that_is_gone_is_noticed(controller: Controller, nodes: tuple[Nod
 def test_the_reducer_is_told_that_a_worker_is_gone_when_that_is_fenced_off(
     controller: Controller, nodes: tuple[Node, Node, Node]
 ) -> None:
-    scan = controller.arm(MAP)
-    for node in nodes:
-        node.hear(Arm)
-        node.say(Ready(), scan)
-    controller.wait_until(lambda s: s.phase is Phase.RUNNING, SECONDS)
+    scan = begun(controller, nodes)
     nodes[1].socket.close()
     heard = [nodes[2].hear(Fence, WorkerGone) for _ in range(2)]
     assert heard == [(scan, Fence("worker:1")), (NO_SCAN, WorkerGone("worker:1"))]
