@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import queue
+import re
 import sys
 import threading
 from collections.abc import Iterator
@@ -363,6 +364,21 @@ def test_a_wrong_property_is_a_fault_that_says_so(
         proxy.Reset()
         proxy.Init()
         wait_for_state(proxy, DevState.FAULT)
+
+
+def test_one_of_two_ingesters_of_a_stream_is_a_fault_that_names_both(folder: Path) -> None:
+    devices = of(folder)
+    with running({CONTROLLER: {}, INGESTER: devices[INGESTER], f"{INGESTER}-2": devices[INGESTER]}):
+        controller = tango.DeviceProxy(CONTROLLER)
+        (refused,) = wait_for(controller, "refusedNodes", bool)
+        name, _, reason = refused.partition(": ")
+        second = tango.DeviceProxy(name)
+        wait_for_state(second, DevState.FAULT)
+        assert second.Status() == reason
+        (first,) = controller.ingesters
+        assert {first, name} == {INGESTER, f"{INGESTER}-2"}
+        assert re.fullmatch(rf"{first}:\w+ takes in xrd already: stop it, or give {name} other streams", reason)
+        assert tango.DeviceProxy(first).State() is DevState.STANDBY
 
 
 def test_a_device_waits_for_its_controller(folder: Path) -> None:

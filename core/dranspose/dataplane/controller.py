@@ -426,11 +426,11 @@ class Controller:
             self._end("given up for another scan")
         self._describe(self._peers.values())
         ingesters = {
-            identity: [StreamName(stream) for stream in hello.streams if stream in trigger_map.streams]
+            identity: streams
             for identity, hello in self._peers.items()
             if isinstance(hello, IngesterHello)
+            and (streams := [StreamName(stream) for stream in hello.streams if stream in trigger_map.streams])
         }
-        ingesters = {identity: streams for identity, streams in ingesters.items() if streams}
         workers = {identity: hello for identity, hello in self._peers.items() if isinstance(hello, WorkerHello)}
         trigger_map.check(self._streams, [frozenset(hello.tags) for hello in workers.values()])
         reducers = self._reducers

@@ -211,15 +211,16 @@ class Ingester(Node):
             scan.recording.end()
 
     def _obey(self, message: Message) -> None:
-        if isinstance(message, Parameters):
-            self._values = {**self._values, **{name: data for name, (_, data) in message.changed.items()}}
-            self._versions[message.version] = self._values
-        elif isinstance(message, WorkerGone):
-            self._workers.pop(message.worker, None)
-        elif self._scan is not None and isinstance(message, TickInterval):
-            self._scan.marking.interval = message.seconds
-        elif self._scan is not None:
-            self._carry_out(self._scan, message)
+        match message:
+            case Parameters(version, changed):
+                self._values = {**self._values, **{name: data for name, (_, data) in changed.items()}}
+                self._versions[version] = self._values
+            case WorkerGone(worker):
+                self._workers.pop(worker, None)
+            case TickInterval(seconds) if self._scan is not None:
+                self._scan.marking.interval = seconds
+            case _ if self._scan is not None:
+                self._carry_out(self._scan, message)
 
     def _carry_out(self, scan: _Scan, instruction: Instruction) -> None:
         scan.forwarding.handle(instruction)

@@ -28,10 +28,10 @@ from dranspose.protocol import EventNumber, ReducerState, WorkerName
 from dranspose.reducer_timer import ReducerTimer
 from dranspose.scheduling.instructions import Fence, FinishReducer
 from dranspose.scheduling.stimuli import Fenced, Reduced, ReducerFinished
+from dranspose.triggermap import TriggerMap
 
 if TYPE_CHECKING:
     from dranspose.publish.http import Server
-from dranspose.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
 

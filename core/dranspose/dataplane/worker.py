@@ -235,11 +235,11 @@ class Worker(AnalysisNode):
         if self._calls > calls:
             self._seconds_per_call = (self._seconds - seconds) / (self._calls - calls)
             self._reported = self._calls, self._seconds
+        solo = self._solo is not None
         done: list[tuple[int, int, int]] = []
         for attempt, outcomes in self._outcomes.items():
             for outcome, events in outcomes.items():
                 ranges = tuple(ranges_of(sorted(events)))
-                solo = self._solo is not None
                 finished = Finished(self.identity, ranges, outcome, self._seconds_per_call, attempt, solo)
                 self._send(finished, self._scan_id)
                 done += [(first, last, attempt) for first, last in ranges]
