@@ -27,7 +27,11 @@ from dranspose.triggermap import TriggerMap, TriggerMapError
 
 logger = logging.getLogger(__name__)
 
-LOOK_INTERVAL = 0.01  # seconds of work after which a node reports, and looks at what the controller says
+LOOK_INTERVAL = 0.01
+"""Seconds of work after which a node reports, and looks at what the controller says.
+
+So much of what was done just before a long call is told only after it: who calls cannot know how long that will take.
+"""
 REPORT_DELAY = 1  # ms without work before a report: what it wakes is not to slow down the result that it tells of
 FAILURES_PER_SECOND = 10
 
