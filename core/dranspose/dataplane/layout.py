@@ -15,7 +15,7 @@ BLOCK = 1024
 BLOCKS = 64
 """So many blocks are remembered: streams may be far apart, and a lost worker's events are far behind."""
 
-Codes = list[int]
+Codes = tuple[int, ...]
 """Recipients, as `dranspose.triggermap` writes them: virtual workers from 0 on, and broadcasts below 0."""
 
 
@@ -54,21 +54,22 @@ class Layout:
         first = number * BLOCK
         stop = min(first + BLOCK, self._map.total_events)
         streams = np.zeros(stop - first, np.int64)
+        known: dict[Codes, Codes] = {}
         recipients = {}
         for stream in self._map.streams:
             routes = self._map.routes(first, stop, stream)
             streams[routes.events[np.diff(routes.offsets) > 0] - first] += 1
-            recipients[stream] = _by_event(routes, first, stop)
-        return Block(_by_event(self._map.routes(first, stop), first, stop), recipients, streams.tolist())
+            recipients[stream] = _by_event(routes, first, stop, known)
+        return Block(_by_event(self._map.routes(first, stop), first, stop, known), recipients, streams.tolist())
 
 
-def _by_event(routes: Routes, first: int, stop: int) -> list[Codes]:
-    codes = routes.codes.tolist()
-    pieces = [codes[begin:end] for begin, end in pairwise(routes.offsets.tolist())]
+def _by_event(routes: Routes, first: int, stop: int, known: dict[Codes, Codes]) -> list[Codes]:
+    """Return the recipients of each event; those that are equal to known ones are the same object, to save memory."""
+    codes = tuple(routes.codes.tolist())
+    pieces = [known.setdefault(piece := codes[i:j], piece) for i, j in pairwise(routes.offsets.tolist())]
     if len(pieces) == stop - first:
         return pieces
-    nobody: Codes = []
-    found = [nobody] * (stop - first)
+    found: list[Codes] = [()] * (stop - first)
     for event, piece in zip(routes.events.tolist(), pieces, strict=True):
         found[event - first] = piece
     return found

@@ -33,3 +33,11 @@ def test_it_is_the_trigger_maps(document: dict[str, Any], wrap: bool, block: int
             assert set(parties.virtual_workers) == set(trigger_map.recipients(event).virtual_workers)
             assert set(parties.broadcasts) == set(trigger_map.recipients(event).broadcasts)
             assert found.block(event // block).streams[event % block] == len(needs)
+
+
+def test_equal_recipients_are_kept_once() -> None:
+    uniform = {"streams": ["eiger", "pcap"], "events": 1000, "batch": 10}
+    found = Layout(TriggerMap.from_json({"uniform": uniform})).block(0)
+    kept = {id(codes) for events in (found.parties, *found.recipients.values()) for codes in events}
+    virtual_workers, broadcasts = 100, 1  # of the start and of the end event, to the same tags
+    assert len(kept) == virtual_workers + broadcasts
