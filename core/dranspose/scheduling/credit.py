@@ -43,11 +43,13 @@ class Credit:
     def measured(self, seconds: float) -> bool:
         """Take in how long calls took; return whether the window changed."""
         self.seconds = seconds if self.seconds is None else self.seconds + SMOOTHING * (seconds - self.seconds)
+        if 3 / 4 < self.seconds * self.window / WORK_IN_HAND < 4 / 3:
+            return False
         least, most = self.limits.least, self.limits.most
         wanted = most if self.seconds * most <= WORK_IN_HAND else max(round(WORK_IN_HAND / self.seconds), least)
         # At most twice as much for each report: the header packet is quick to process, the events after it may not be.
         wanted = min(wanted, 2 * self.window)
-        if 3 * self.window < 4 * wanted and 3 * wanted < 4 * self.window:
+        if wanted == self.window:
             return False
         self.window = wanted
         self.largest = max(self.largest, wanted)
