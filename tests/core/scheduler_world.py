@@ -132,6 +132,7 @@ class World:
         self.ingesters = {f"ingester{i}": Ingester(f"ingester{i}", some) for i, some in enumerate(split) if some}
         for ingester in self.ingesters.values():
             ingester.arrived = dict.fromkeys(ingester.streams, 0)
+        self.together = random.choice([0, 0.5, 0.9])  # how likely the controller takes one more report with others
         self.lost = {
             (stream, event)
             for stream in streams
@@ -155,14 +156,15 @@ class World:
 
     # What the controller does
 
-    def tell(self, stimulus: tell.Stimulus) -> None:
-        self.history.append(stimulus)
-        if isinstance(stimulus, tell.WorkerLost):
-            self.workers[stimulus.worker].lost = True
-        if isinstance(stimulus, tell.WorkerFinished) and not self.workers[stimulus.worker].lost:
-            self.workers[stimulus.worker].finished = True
-        self._note_who_remembers(stimulus)
-        for instruction in self.scheduler.handle(stimulus):
+    def tell(self, *stimuli: tell.Stimulus) -> None:
+        for stimulus in stimuli:
+            self.history.append(stimulus)
+            if isinstance(stimulus, tell.WorkerLost):
+                self.workers[stimulus.worker].lost = True
+            if isinstance(stimulus, tell.WorkerFinished) and not self.workers[stimulus.worker].lost:
+                self.workers[stimulus.worker].finished = True
+            self._note_who_remembers(stimulus)
+        for instruction in self.scheduler.handle(*stimuli):
             self._carry_out(instruction)
         validate(self.scheduler)
 
@@ -221,13 +223,19 @@ class World:
     def deliver(self, sender: str, receiver: str) -> None:
         message = self.channels[sender, receiver].popleft()
         if receiver == CONTROLLER:
-            self.tell(message)
+            self.tell(message, *self._more_reports())
         elif receiver == REDUCER:
             self._reducer_gets(sender, message)
         elif receiver in self.ingesters:
             self._ingester_gets(self.ingesters[receiver], sender, message)
         elif self.workers[receiver].alive:
             self._worker_gets(self.workers[receiver], message)
+
+    def _more_reports(self) -> Iterator[tell.Stimulus]:
+        """Yield what the controller takes together with what it takes first."""
+        to_controller = [messages for (_, receiver), messages in self.channels.items() if receiver == CONTROLLER]
+        while self.random.random() < self.together and (waiting := list(filter(None, to_controller))):
+            yield self.random.choice(waiting).popleft()
 
     # Ingesters
 

@@ -277,6 +277,18 @@ class TestCompletion:
         assert scan.finish("w", 0, 1, outcome=RESULT) == [FinishWorkers(("w",))]
         assert scan.scheduler.report().duplicates == 0
 
+    def test_what_is_reported_together_is_released_together(self) -> None:
+        scan = begun(uniform(9), "v", "w")
+        together = [Finished("v", ((0, 0),), NONE, SLOW), Finished("w", ((1, 1),), FAILED, SLOW)]
+        assert only(Release, scan.scheduler.handle(*together)) == [Release(((0, 1),))]
+        assert scan.scheduler.story(1)[1:] == ["finished by w, attempt 0: failed", "released", "complete"]
+
+    def test_what_comes_together_with_the_end_but_after_it_is_ignored(self) -> None:
+        scan = begun(uniform(9), "w")
+        instructions = scan.scheduler.handle(Abort(), Finished("w", ((0, 0),), NONE, SLOW))
+        assert [type(instruction) for instruction in instructions] == [ScanOver]
+        assert scan.scheduler.report().completed == 0
+
     def test_one_range_may_hold_events_of_all_kinds(self) -> None:
         scan = begun(uniform(3), "w", wrap=True)
         assert scan.handle(Finished("w", ((0, 3),), NONE, SLOW)) == [Broadcast(4, ("w",)), Release(((1, 3),))]

@@ -67,6 +67,7 @@ logger = logging.getLogger(__name__)
 PING_INTERVAL = 0.2  # seconds
 STATUS_INTERVAL = 0.05  # seconds between snapshots, but that a new phase is told at once
 REMEMBERED_FAILURES = 100
+REPORTS_AT_ONCE = 100  # that the scheduler is told of: the more, the longer the first one waits
 LOOK_FOR_END = 0.5  # seconds after which who waits for a command looks whether there is still a controller
 ID_BYTES = 16
 ABORTED = "aborted"
@@ -154,6 +155,7 @@ class _Scan:
     started: bool = False
     failed: str = ""
     tick_intervals: dict[str, float] = field(default_factory=dict)  # that workers ask for, in seconds
+    reports: list[stimuli.Stimulus] = field(default_factory=list)  # that the scheduler has not been told of
 
 
 class Controller:
@@ -303,6 +305,7 @@ class Controller:
                 logger.warning("left out what %r sent: %s", sender.bytes, error)
                 continue
             self._take(sender.bytes.decode(errors="replace"), scan, message)
+        self._handle()
 
     def _take(self, sender: str, scan: bytes, message: Message) -> None:
         match message:
@@ -322,7 +325,9 @@ class Controller:
                 self._failures.append(message)
                 logger.error("%s: %s\n%s", sender, message.text, message.traceback)
             case _:
-                self._handle(message)
+                self._scan.reports.append(message)
+                if len(self._scan.reports) >= REPORTS_AT_ONCE:
+                    self._handle()
 
     # nodes that come and go
 
@@ -490,11 +495,13 @@ class Controller:
         scan.started = True
         self._handle(stimuli.Start())
 
-    def _handle(self, stimulus: stimuli.Stimulus) -> None:
+    def _handle(self, *happened: stimuli.Stimulus) -> None:
+        """Do what the scheduler says to the reports that have come, and to what happened after them."""
         scan = self._scan
         if scan is None:
             return
-        for instruction in scan.scheduler.handle(stimulus):
+        reports, scan.reports = scan.reports, []
+        for instruction in scan.scheduler.handle(*reports, *happened):
             match instruction:
                 case instructions.ScanOver():
                     self._end("")

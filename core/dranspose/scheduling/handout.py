@@ -155,11 +155,12 @@ class Handout:
         """Take note that a worker is done with its part of events."""
         for first, last in ranges:
             self._completion.settle(worker, attempt, first, last)
-        self.clear_of_suspicion(ranges)
+        if self.suspects:
+            self.clear_of_suspicion(ranges)
 
     def clear_of_suspicion(self, ranges: Collection[Range]) -> None:
         """Suspect these events no more; but a part of a shared event says nothing of its other parts."""
-        for piece in ranges if self.suspects else ():
+        for piece in ranges:
             for first, last, plain in self._completion.pieces(*piece):
                 if plain or first in self._completion.complete:
                     self.suspects.take(first, last)

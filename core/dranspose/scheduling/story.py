@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from dranspose.scheduling.instructions import (
     Bind,
@@ -16,29 +16,25 @@ from dranspose.scheduling.instructions import (
 )
 from dranspose.scheduling.stimuli import Finished, Missing, Ranges, Reduced, Started, Stimulus
 
-LOGGED = 10_000
-"""How many stimuli are remembered, each with its instructions."""
+LOGGED = 20_000
+"""How many stimuli and instructions are remembered, all together."""
 
 
 class Log:
-    """The latest stimuli and the instructions that each led to."""
+    """The latest stimuli, and behind them the instructions that they led to."""
 
     def __init__(self) -> None:
-        self._entries: deque[tuple[Stimulus, Sequence[Instruction]]] = deque(maxlen=LOGGED)
+        self._messages: deque[Stimulus | Instruction] = deque(maxlen=LOGGED)
 
-    def append(self, stimulus: Stimulus, instructions: Sequence[Instruction]) -> None:
-        """Remember a stimulus, forget the oldest."""
-        self._entries.append((stimulus, instructions))
+    def extend(self, stimuli: Iterable[Stimulus], instructions: Iterable[Instruction]) -> None:
+        """Remember these, forget the oldest."""
+        self._messages.extend(stimuli)
+        self._messages.extend(instructions)
 
     def story(self, event: int, virtual_workers: Sequence[int]) -> list[str]:
         """Return a sentence for everything that happened to an event with these virtual workers."""
         hands: set[str] = set()  # the workers that had it
-        return [
-            sentence
-            for stimulus, instructions in self._entries
-            for message in (stimulus, *instructions)
-            for sentence in _tell(message, event, virtual_workers, hands)
-        ]
+        return [sentence for message in self._messages for sentence in _tell(message, event, virtual_workers, hands)]
 
 
 def _tell(

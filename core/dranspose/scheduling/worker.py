@@ -37,12 +37,13 @@ class Attempt:
         finished: list[Range] = []
         for first, last in ranges:
             finished += self.open.take(first, last)
-        for first, last in finished:
-            if outcome is Outcome.RESULT:
-                for begin, end in self.acknowledged.gaps(first, last) if self.acknowledged else [(first, last)]:
-                    self.returned.add(begin, end)
-            if self.acknowledged:
+        returned = finished if outcome is Outcome.RESULT else []
+        if self.acknowledged:
+            returned = [gap for first, last in returned for gap in self.acknowledged.gaps(first, last)]
+            for first, last in finished:
                 self.acknowledged.take(first, last)
+        for first, last in returned:
+            self.returned.add(first, last)
         return finished
 
     def acknowledge(self, ranges: Ranges) -> list[Range]:
