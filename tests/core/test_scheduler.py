@@ -14,7 +14,7 @@ from tests.core.triggermap_strategies import documents
 
 from dranspose.protocol import StreamName
 from dranspose.scheduler import Phase, Scheduler
-from dranspose.scheduling import handout
+from dranspose.scheduling import handout, story
 from dranspose.scheduling.credit import Credit, CreditLimits
 from dranspose.scheduling.instructions import (
     Bind,
@@ -1027,6 +1027,15 @@ class TestStories:
             "released",
             "complete",
         ]
+
+    def test_of_what_is_long_past_there_is_no_story(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(story, "LOGGED", 6)
+        scan = begun(uniform(9), "v")
+        scan.finish("v", 0)
+        assert scan.scheduler.story(0)[-3:] == ["finished by v, attempt 0: none", "released", "complete"]
+        for event in range(1, 9):
+            scan.finish("v", event)
+        assert scan.scheduler.story(0) == ["complete"]
 
     def test_the_story_of_one_that_waits(self) -> None:
         scan = begun({"eiger": [[bound(0, "gpu"), to_all()]], "pcap": [[to_all("fast")]]}, "v")

@@ -16,7 +16,7 @@ from dranspose.scheduling.instructions import (
 )
 from dranspose.scheduling.stimuli import Finished, Missing, Ranges, Reduced, Started, Stimulus
 
-LOGGED = 20_000
+LOGGED = 10_000
 """How many stimuli and instructions are remembered, all together."""
 
 
