@@ -32,6 +32,27 @@ class SumReducer:
         self.total += result.payload
 
 
+class SlowWorker(MeanWorker):
+    """The same, in 5 ms."""
+
+    def process_event(self, event, parameters=None, *args, **kwargs):
+        time.sleep(0.005)
+        return super().process_event(event, parameters)
+
+
+class ArrivalReducer:
+    """Writes at which time of the monotonic clock the result of each event came."""
+
+    def __init__(self, *args, **kwargs):
+        self.times = {}
+
+    def process_result(self, result, parameters=None):
+        self.times[result.event_number] = time.monotonic()
+
+    def finish(self, parameters=None):
+        Path("arrivals.json").write_text(json.dumps(self.times))
+
+
 class SentWorker:
     """When the detector sent each image."""
 

@@ -2,6 +2,7 @@
 
 import argparse
 import json
+import logging
 import operator
 import os
 import statistics
@@ -40,7 +41,11 @@ def show(case: str, measured: str, against: str, figure: float, target: float, *
 
 @contextmanager
 def running(
-    detector: StinsDetector, streams: Sequence[str], worker: str = "MeanWorker", reducer: str = "SumReducer"
+    detector: StinsDetector,
+    streams: Sequence[str],
+    worker: str = "MeanWorker",
+    reducer: str = "SumReducer",
+    workers: int = WORKERS,
 ) -> Iterator[tuple[Ensemble, Path]]:
     """Start an ensemble with an ingester and a detector for each stream; the detectors wait for a scan."""
     with (
@@ -51,9 +56,9 @@ def running(
         ensemble.start_reducer()
         for stream in streams:
             ensemble.start_ingester(f"ingester-{stream}", {stream: urls[stream]})
-        for number in range(WORKERS):
+        for number in range(workers):
             ensemble.start_worker(f"worker-{number}")
-        ensemble.wait_for(len(streams), WORKERS)
+        ensemble.wait_for(len(streams), workers)
         for stream in streams:
             ensemble.start_detector(detector, urls[stream])
         yield ensemble, Path(folder)
@@ -65,15 +70,25 @@ def scan(ensemble: Ensemble, streams: Sequence[str], events: int, batch: int) ->
     armed = ensemble.controller.arm(TriggerMap.from_json({"uniform": uniform}))
     for wanted in (SOON, LATE):
         if wanted <= events:
-            yield ensemble.controller.wait_until(
-                lambda status, wanted=wanted: status.report is not None and status.report.completed >= wanted, PATIENCE
-            )
+            yield completed(ensemble, wanted)
+    yield whole(ensemble, armed)
+
+
+def completed(ensemble: Ensemble, events: int) -> Status:
+    """Wait until so many events are complete."""
+    return ensemble.controller.wait_until(
+        lambda status: status.report is not None and status.report.completed >= events, PATIENCE
+    )
+
+
+def whole(ensemble: Ensemble, armed: bytes) -> Status:
+    """Wait for the end of a scan, all of whose events must be complete."""
     status = ensemble.controller.wait_until(
         lambda status: status.scan == armed and status.phase is Phase.STANDBY, PATIENCE
     )
-    if status.report is None or status.report.completed != events + 2:
+    if status.report is None or status.report.completed != status.report.events:
         raise SystemExit(f"the scan is not complete: {status}")
-    yield status
+    return status
 
 
 def live(images: int, shape: tuple[int, int], batch: int, streams: int = 1) -> float:
@@ -159,6 +174,36 @@ def arming() -> None:
     show("", f"{message} bytes", "", message, 1000, at_most=True)
 
 
+def recovery() -> None:
+    """Seconds from the death of one of three workers to the results of the first and the last event that it held."""
+    firsts, lasts = zip(*(recovered() for _ in range(ROUNDS)), strict=True)
+    show("recovery, first event", f"{max(firsts):.2f} s", "", max(firsts), 3, at_most=True)
+    show("recovery, last event", f"{max(lasts):.2f} s", "", max(lasts), 3, at_most=True)
+
+
+def recovered() -> tuple[float, float]:
+    """Return these seconds of one scan."""
+    detector = StinsDetector(images=2000, shape=SMALL, rate=300.0)
+    with running(detector, ["det"], "SlowWorker", "ArrivalReducer", workers=3) as (ensemble, folder):
+        uniform = {"streams": ["det"], "events": detector.images, "batch": 1}
+        armed = ensemble.controller.arm(TriggerMap.from_json({"uniform": uniform}))
+        before = completed(ensemble, detector.images // 4)
+        killed = time.monotonic()
+        ensemble.kill("worker-0")
+        ensemble.controller.wait_until(lambda status: status.report.redispatched > 0, PATIENCE)
+        after = completed(ensemble, detector.images // 2)
+        ((lowest, _), *_), stop = before.report.incomplete, after.report.assigned
+        held = [event for event in range(lowest, stop) if _bindings(ensemble.controller.story(event)) > 1]
+        whole(ensemble, armed)
+        arrivals = json.loads((folder / "arrivals.json").read_text())
+    late = [arrivals[str(event)] - killed for event in held]
+    return min(late), max(late)
+
+
+def _bindings(story: Sequence[str]) -> int:
+    return sum(" bound to " in sentence for sentence in story)
+
+
 def memory() -> None:
     """Resident memory of each node after `LATE` events against that after `SOON`."""
 
@@ -184,13 +229,14 @@ def main(arguments: Sequence[str] = ()) -> None:
     parser = argparse.ArgumentParser()
     parser.add_argument("--peer", type=Path, help="virtual environment of another dranspose to compare with")
     venv = parser.parse_args(arguments).peer
-    os.environ.setdefault("LOG_LEVEL", "ERROR")  # of the nodes: detectors come and go here
+    logging.basicConfig(level=os.environ.setdefault("LOG_LEVEL", "ERROR"))  # detectors and workers come and go here
     print(f"live, {WORKERS} workers, a result for every event; best of {ROUNDS}; {os.cpu_count()} processors")
     print(f"{'':26}{'measured':>18}  {'against':24}{'figure':>9}  target     verdict")
     rates(venv)
     joined()
     latencies(venv)
     arming()
+    recovery()
     memory()
 
 
