@@ -250,11 +250,12 @@ class Scheduler:
         if report.solo:
             self._out.append(Proceed(report.events[0][0], worker.name, report.attempt))
         books = worker.attempts.get(report.attempt)
-        finished = [] if books is None else books.finish(report.events, report.outcome)
+        has_result = report.outcome is Outcome.RESULT
+        finished = [] if books is None else books.finish(report.events, has_result=has_result)
         self._count_duplicates(report.events, finished)
         if not finished:
             return
-        if report.outcome is not Outcome.RESULT:
+        if not has_result:
             if report.outcome is Outcome.FAILED:
                 self._failed += _size(finished)
             elif not worker.stateless:
@@ -285,7 +286,7 @@ class Scheduler:
         reduced = [] if books is None else books.acknowledge(report.events)
         self._count_duplicates(report.events, reduced)
         self._handout.settle(worker, report.attempt, reduced)
-        if self.phase is Phase.ENDING and any(last == self._end for _, last in reduced):
+        if worker.silent and any(last == self._end for _, last in reduced):
             worker.forget()
         worker.tidy()
 

@@ -10,7 +10,7 @@ from operator import attrgetter
 from dranspose.intervals import IntervalSet, Range
 from dranspose.scheduling.backlog import Backlog
 from dranspose.scheduling.credit import Credit
-from dranspose.scheduling.stimuli import Outcome, Ranges
+from dranspose.scheduling.stimuli import Ranges
 from dranspose.triggermap import Tags
 
 _event = attrgetter("event")
@@ -32,12 +32,12 @@ class Attempt:
     returned: IntervalSet = field(default_factory=IntervalSet)
     withheld: set[int] = field(default_factory=set)
 
-    def finish(self, ranges: Ranges, outcome: Outcome) -> list[Range]:
-        """Take note that calls are over; return of which events that is news."""
+    def finish(self, ranges: Ranges, *, has_result: bool) -> list[Range]:
+        """Take note that calls are over, with results or without; return of which events that is news."""
         finished: list[Range] = []
         for first, last in ranges:
             finished += self.open.take(first, last)
-        returned = finished if outcome is Outcome.RESULT else []
+        returned = finished if has_result else []
         if self.acknowledged:
             returned = [gap for first, last in returned for gap in self.acknowledged.gaps(first, last)]
             for first, last in finished:
