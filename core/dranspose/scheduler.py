@@ -33,10 +33,8 @@ The end
 
 from __future__ import annotations
 
-from bisect import bisect_right
 from collections.abc import Collection, Iterable, Mapping
 from enum import IntEnum, auto
-from operator import itemgetter
 
 from dranspose.intervals import IntervalSet, Range
 from dranspose.protocol import StreamName
@@ -102,7 +100,6 @@ class Scheduler:
     Args:
         trigger_map: of the scan.
         ingesters: by name, each with its streams.
-        version: of the parameters that the scan begins with.
         credit_limits: how many events each worker may have in hand.
 
     Attributes:
@@ -113,7 +110,6 @@ class Scheduler:
         self,
         trigger_map: TriggerMap,
         ingesters: Mapping[str, Collection[StreamName]],
-        version: int = 0,
         credit_limits: CreditLimits = DEFAULT_LIMITS,
     ) -> None:
         self.phase = Phase.WAITING
@@ -124,7 +120,6 @@ class Scheduler:
         self._completion = Completion(trigger_map)
         self._handout = Handout(trigger_map, self._completion, self._out, credit_limits)
         self._agreement = Agreement(ingesters)
-        self._versions = [(0, version)]
         self._stop_wanted = self._stopped = False
         self._lost: dict[str, None] = {}
         self._finishing: set[str] = set()
@@ -176,10 +171,6 @@ class Scheduler:
     def windows(self) -> dict[str, int]:
         """Return how many events each worker may have in hand."""
         return {name: worker.credit.window for name, worker in self._handout.workers.items()}
-
-    def version_of(self, event: int) -> int:
-        """Return the version of the parameters that an event is processed with."""
-        return self._versions[bisect_right(self._versions, event, key=itemgetter(0)) - 1][1]
 
     def story(self, event: int) -> list[str]:
         """Return in sentences what happened to an event, as far as it is remembered, and how it stands."""
@@ -384,7 +375,6 @@ class Scheduler:
                 return
             change, event = reached
             if isinstance(change, ChangeParameters):
-                self._versions.append((event, change.version))
                 self._out.append(UseParameters(change.version, event))
             else:
                 self._end_at(event)

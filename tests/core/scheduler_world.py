@@ -569,7 +569,6 @@ class World:
         assert report == self.scheduler.report()
         assert all(count == 1 for count in self.reduced.values()), self.reduced
         lost_frames = {frame for ingester in self.ingesters.values() for frame in ingester.lost_frames}
-        assert all(self.scheduler.version_of(event) == version for event, version in self.stamps.items())
         poisoned = {event for first, last in report.poisoned for event in range(first, last + 1)}
         gone = [worker for worker in self.workers.values() if worker.lost and worker.latest]
         in_hand = {worker.latest.event for worker in gone}

@@ -789,7 +789,7 @@ class TestMissingFrames:
     def test_an_end_long_before_that_of_the_map_is_looked_at_in_one(self) -> None:
         events = 2**40
         trigger_map = TriggerMap.from_json({"uniform": {"streams": ["eiger", "pcap"], "events": events}}, wrap=False)
-        scheduler = Scheduler(trigger_map, {"a": [EIGER], "b": [PCAP]}, 0)
+        scheduler = Scheduler(trigger_map, {"a": [EIGER], "b": [PCAP]})
         for stimulus in (WorkerJoined("w", GENERIC), Start(), *(Missing(s, ((5, events - 1),)) for s in (EIGER, PCAP))):
             scheduler.handle(stimulus)
         assert scheduler.report().missing == events - 5
@@ -843,14 +843,12 @@ class TestParameters:
         assert scan.handle(ChangeParameters(7)) == [Hold(1)]
         assert scan.handle(Held("a", 1, 3)) == []
         assert scan.handle(Held("b", 1, 5)) == [UseParameters(7, 5)]
-        assert [scan.scheduler.version_of(event) for event in (0, 4, 5, 8)] == [0, 0, 7, 7]
 
     def test_changes_follow_one_another(self) -> None:
         scan = begun(uniform(9), "w")
         assert scan.handle(ChangeParameters(1), ChangeParameters(2)) == []
         assert scan.handle(Held("a", 1, 2)) == [UseParameters(1, 2), Hold(2)]
         assert scan.handle(Held("a", 2, 2)) == [UseParameters(2, 2)]
-        assert scan.scheduler.version_of(2) == 2
 
     def test_an_answer_to_an_earlier_hold_is_ignored(self) -> None:
         scan = begun(uniform(9), "w", ingesters=("a", "b"))
@@ -871,12 +869,11 @@ class TestParameters:
 
     def test_an_ingester_without_streams_in_the_scan_holds_up_nobody(self) -> None:
         trigger_map = TriggerMap.from_json(uniform(3))
-        scheduler = Scheduler(trigger_map, {"a": [EIGER], "b": [PCAP]}, version=4)
+        scheduler = Scheduler(trigger_map, {"a": [EIGER], "b": [PCAP]})
         scheduler.handle(Start())
         scheduler.handle(ChangeParameters(5))
         scheduler.handle(Held("a", 1, 2))
         assert scheduler.handle(IngesterLost("b")) == [UseParameters(5, 2)]
-        assert scheduler.version_of(0) == 4
 
 
 class TestTheEnd:

@@ -445,7 +445,7 @@ class Controller:
         scan = _Scan(
             id=secrets.token_bytes(ID_BYTES),
             trigger_map=trigger_map,
-            scheduler=Scheduler(trigger_map, ingesters, self._version, self._credit_limits),
+            scheduler=Scheduler(trigger_map, ingesters, self._credit_limits),
             version=self._version,
             members=set(),
             waiting=set(),
