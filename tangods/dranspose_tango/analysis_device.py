@@ -46,8 +46,8 @@ class AnalysisDevice(ControlledDevice):
 
     def load_analysis(self) -> type[Any]:
         """Return the user's class; raises AnalysisError, UserCodeError."""
-        FOLDER.enter(self.AnalysisPath, self.get_name())
-        return load_class(self.AnalysisClass)
+        with FOLDER.loading(self.AnalysisPath, self.get_name()):
+            return load_class(self.AnalysisClass)
 
     def delete_device(self) -> None:
         """End the node, and leave the folder to others."""

@@ -8,6 +8,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 from dranspose.analysis import AnalysisError
@@ -23,8 +24,11 @@ class AnalysisFolder:
         self._modules_before: set[str] = set()
         self._loaded_at = 0.0  # Unix time
 
-    def enter(self, path: str, user: str) -> None:
-        """Work in a folder. Modules of another folder, or of this one if a file has changed, are forgotten.
+    @contextmanager
+    def loading(self, path: str, user: str) -> Iterator[None]:
+        """Work in a folder, and let one user at a time load modules of it: nobody forgets what another is importing.
+
+        Modules of another folder, or of this one if a file has changed, are forgotten before.
 
         Raises:
             AnalysisError: there is no such folder, or another device of this process works in another one.
@@ -40,20 +44,21 @@ class AnalysisFolder:
                     f"AnalysisPath {folder}: {', '.join(others)} in the same process works in {self._path}; a process "
                     "works in one folder, so give this device a server of its own"
                 )
-            if folder != self._path or self._has_changed():
+            if folder != self._path or self._is_to_be_loaded():
                 self._forget()
                 self._modules_before = set(sys.modules)
                 self._path, self._loaded_at = folder, time.time()
                 os.chdir(folder)
             self._users.add(user)
+            yield
 
     def leave(self, user: str) -> None:
         """Be no longer one of those who work in the folder."""
-        with self._lock:
-            self._users.discard(user)
+        self._users.discard(user)  # without the lock: a device that ends waits for nobody's import
 
-    def _has_changed(self) -> bool:
-        return any(place.is_file() and place.stat().st_mtime >= self._loaded_at for _, place in self._modules())
+    def _is_to_be_loaded(self) -> bool:
+        places = [place for _, place in self._modules()]
+        return not places or any(place.is_file() and place.stat().st_mtime >= self._loaded_at for place in places)
 
     def _forget(self) -> None:
         for name, _ in list(self._modules()):

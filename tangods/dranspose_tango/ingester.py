@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
+
 from tango import AttrWriteType
 from tango.server import command, device_property
 
@@ -70,9 +72,8 @@ class DransposeIngester(ControlledDevice):
 
     def make_node(self) -> Ingester:
         """Return the ingester; raises AnalysisError, SourceError, zmq.ZMQError."""
-        if self.SourcePath:
-            FOLDER.enter(self.SourcePath, self.get_name())
-        sources = make_sources(self.Source, self.Streams, self.Urls, SOURCES)
+        with FOLDER.loading(self.SourcePath, self.get_name()) if self.SourcePath else nullcontext():
+            sources = make_sources(self.Source, self.Streams, self.Urls, SOURCES)
         self._sardana = [source for source in sources if isinstance(source, SardanaSource)]
         sources += self._read_along()
         return Ingester(

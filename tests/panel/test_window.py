@@ -208,7 +208,6 @@ def test_a_region_that_is_refused_goes_back(scanned: Panel, until: Until) -> Non
     until(lambda: (*item.pos(), *item.size()) == (20, 10, 30, 20))
 
 
-@pytest.mark.xfail(reason="after both workers are reloaded one is at times not shown in STANDBY again", strict=False)
 def test_a_device_in_fault_and_parameters_of_another_class(
     panel: Panel, ensemble: Ensemble, until: Until, tmp_path: Path
 ) -> None:
