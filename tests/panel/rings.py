@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 import threading
@@ -167,6 +168,7 @@ def main(folder: str, url: str) -> None:
     """Run the ensemble, and tell the full name of its controller, until the standard input ends."""
     with rings(Path(folder), url) as devices:
         print(full_name(devices.controller), flush=True)
+        os.dup2(2, 1)  # into the log with what Tango writes: nobody reads on, and a full pipe would stop all devices
         sys.stdin.read()
 
 
