@@ -15,7 +15,7 @@ from dranspose.dataplane.node import Phase
 from dranspose.dataplane.statistics import TimeShares
 from dranspose.publish.tree import Omissions
 from dranspose_tango.analysis_folder import FOLDER
-from dranspose_tango.attributes import MAX_PUBLISHED, DynamicAttributes, Published, plots, published
+from dranspose_tango.attributes import MAX_PUBLISHED, Definition, DynamicAttributes, Published, plots, published
 from dranspose_tango.controlled_device import ControlledDevice
 from dranspose_tango.node_device import reading, refuse
 
@@ -36,6 +36,8 @@ class AnalysisDevice(ControlledDevice):
         """Start the node, with nothing published."""
         self._omissions = Omissions()
         self._shown: dict[str, Published] = {}
+        self._shown_by: Any = None
+        self._known: dict[str, Definition] = {}
         self._shown_scan = NO_SCAN
         self._plots: list[str] = []
         super().init_device()
@@ -57,23 +59,36 @@ class AnalysisDevice(ControlledDevice):
     def report_more(self) -> None:
         """Copy what the class publishes, and show it."""
         super().report_more()
-        if self.node is None:
+        node = self.node
+        if node is None:
             return
-        state = self.node.state
-        publish, lock = self.node.published()
+        state = node.state
+        publish, lock = node.published()
         with lock or contextlib.nullcontext():
             self._shown = published(publish, self._omissions)
             self._plots = plots(publish, self._omissions)
-        self._attributes.follow({name: shown.definition for name, shown in self._shown.items()})
+        if node is not self._shown_by:
+            self._shown_by, self._known = node, {}
+        self._know({name: each.definition for name, each in self._shown.items()})
+        is_whole = self._attributes.follow(self._known)
         self._attributes.push()
-        self._shown_scan = NO_SCAN if state.phase is Phase.RUNNING else state.scan
+        self._shown_scan = state.scan if is_whole and state.phase is not Phase.RUNNING else NO_SCAN
 
-    def _read_published(self, attribute: str) -> Any:
-        return self._shown[attribute].value
+    def _know(self, shown: dict[str, Definition]) -> None:
+        """Take note of what is shown, and keep what was before, the latest of it, for clients that have it in view."""
+        names = {name.lower() for name in shown}
+        before = [item for item in self._known.items() if item[0].lower() not in names]
+        excess = max(0, len(before) + len(shown) - MAX_PUBLISHED)
+        self._known = dict(before[excess:]) | shown
+
+    def _read_published(self, definition: Definition) -> Any:
+        shown = self._shown.get(definition.name)
+        return shown.value if shown is not None and shown.definition == definition else None
 
     @reading(dtype=[str], max_dim_x=MAX_PUBLISHED, label="Published", doc="The attributes that the class publishes.")
     def published(self) -> list[str]:
-        return self._attributes.names
+        there = self._attributes.names
+        return [name for name in self._shown if name in there]
 
     @reading(
         dtype=str,

@@ -5,12 +5,13 @@ from __future__ import annotations
 import itertools
 import logging
 import re
+import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from tango import AttrDataFormat, AttrWriteType, AutoTangoMonitor, CmdArgType
+from tango import AttrDataFormat, AttrQuality, AttrWriteType, AutoTangoMonitor, CmdArgType
 from tango.server import attribute
 
 from dranspose.parameters import Parameter
@@ -29,6 +30,10 @@ UNLIMITED = 2**63
 """Limits of a parameter that Tango has no number for are the controller's alone to check."""
 NUMBER = "%.10g"
 """Floating point numbers as text: those of Tango's own format, ``%6.2f``, lose what is small."""
+
+EMPTY_BEFORE_REMOVAL = 0.5
+"""Seconds that an attribute has no value before it is removed: Tango crashes if that is done while a client is being
+sent the value."""
 
 FORMATS = (AttrDataFormat.SCALAR, AttrDataFormat.SPECTRUM, AttrDataFormat.IMAGE)
 
@@ -78,49 +83,68 @@ class Definition:
         dtype = PARAMETER_TYPES[parameter.dtype]
         return cls(parameter.name, dtype, label=parameter.name, unit=latin(parameter.unit), doc=doc, **limits)
 
+    @property
+    def blank(self) -> Any:
+        """A value of its type, which Tango asks for even to tell that there is none."""
+        return [] if self.rank else "" if self.dtype is CmdArgType.DevString else 0
+
 
 class DynamicAttributes:
     """The attributes of a device that follow what there is to show; only for the device's reporting thread.
 
     Args:
         device: whose they are.
-        read: gives the value of an attribute by its name.
+        read: gives the value of an attribute; None for one that has no value at present.
         write: takes a value that a client writes; without it they are for reading only.
     """
 
     def __init__(
-        self, device: NodeDevice, read: Callable[[str], Any], write: Callable[[str, Any], None] | None = None
+        self, device: NodeDevice, read: Callable[[Definition], Any], write: Callable[[str, Any], None] | None = None
     ) -> None:
         self._device = device
         self._read = read
         self._write = write
         self._there: dict[str, Definition] = {}
+        self._leaving: dict[str, float] = {}
         self._gone: set[str] = set()
         self._refused: set[Definition] = set()
 
-    def follow(self, definitions: Mapping[str, Definition]) -> None:
-        """Have these attributes and no others; clients are told by an interface change event."""
-        for name in [name for name, known in self._there.items() if definitions.get(name) != known]:
-            self._device.remove_attribute(name)
-            self._device.forget(name)
-            del self._there[name]
-            self._gone.add(name)
+    def follow(self, definitions: Mapping[str, Definition]) -> bool:
+        """Have these attributes and no others, by and by; clients are told by an interface change event.
+
+        One that is to go, or to be of another type, has no value for a time first.
+
+        Returns:
+            Whether all that are wanted are as they are wanted.
+        """
+        now = time.monotonic()
+        for name, known in list(self._there.items()):
+            if definitions.get(name) == known:
+                self._leaving.pop(name, None)
+            elif now >= self._leaving.setdefault(name, now + EMPTY_BEFORE_REMOVAL):
+                self._remove(name)
+        taken = {name.lower() for name in self._leaving}
         for name, definition in definitions.items():
-            if name not in self._there and definition not in self._refused:
+            if name not in self._there and name.lower() not in taken and definition not in self._refused:
                 self._add(definition)
+        if self._leaving:
+            self._device.wake()
+        return taken.isdisjoint(name.lower() for name in definitions)
 
     @property
     def names(self) -> list[str]:
-        """The names of those that there are."""
-        return list(self._there)
+        """The names of those that there are and that are to stay."""
+        return [name for name in list(self._there) if name not in self._leaving]
 
     def push(self) -> None:
         """Push events of what has changed, which then is what clients see as written last."""
         for name, definition in self._there.items():
             if definition.dtype is CmdArgType.DevEncoded:  # may be too large to be sent to whoever listens
                 continue
-            value = self._read(name)
-            if self._device.push(name, value) and self._write is not None:
+            value = self._value(name)
+            if value is None:
+                self._device.push_absence(name, definition.blank)
+            elif self._device.push(name, value) and self._write is not None:
                 self._show_as_written(name, value)
 
     def _show_as_written(self, name: str, value: Any) -> None:
@@ -129,6 +153,16 @@ class DynamicAttributes:
                 self._device.get_device_attr().get_w_attr_by_name(name).set_write_value(value)
         except Exception as error:  # noqa: BLE001 - such as a whole number of more than 64 bits
             logger.warning("%s: Tango cannot carry %.60r: %s", name, value, error)
+
+    def _value(self, name: str) -> Any:
+        definition = self._there.get(name)
+        return None if definition is None or name in self._leaving else self._read(definition)
+
+    def _remove(self, name: str) -> None:
+        self._device.remove_attribute(name)
+        self._device.forget(name)
+        del self._there[name], self._leaving[name]
+        self._gone.add(name)
 
     def _add(self, definition: Definition) -> None:
         attributes = self._device.get_device_attr()
@@ -162,7 +196,10 @@ class DynamicAttributes:
             self._device.keep_listeners(definition.name)
 
     def _read_attribute(self, _device: NodeDevice, attr: Any) -> Any:
-        return self._read(attr.get_name())
+        value = self._value(attr.get_name())
+        if value is None:
+            attr.set_quality(AttrQuality.ATTR_INVALID)
+        return value
 
     def _write_attribute(self, _device: NodeDevice, attr: Any) -> None:
         if self._write is not None:

@@ -463,8 +463,8 @@ class DransposeController(NodeDevice):
             )
         return hash_
 
-    def _read_parameter(self, attribute: str) -> Any:
-        status = self._status
+    def _read_parameter(self, definition: Definition) -> Any:
+        attribute, status = definition.name, self._status
         if status is None:
             refuse("OPERATION_NOT_ALLOWED", self.condition()[1], f"DransposeController::{attribute}")
         if (parameter := status.parameters.values.get(ParameterName(attribute))) is None:
@@ -497,8 +497,8 @@ class DransposeController(NodeDevice):
     def liveSwitches(self) -> list[str]:
         return self._live_attributes.names
 
-    def _read_live(self, attribute: str) -> bool:
-        return self._stream_of(attribute) not in self._not_live
+    def _read_live(self, definition: Definition) -> bool:
+        return self._stream_of(definition.name) not in self._not_live
 
     def _write_live(self, attribute: str, value: bool) -> None:
         (self._not_live.discard if value else self._not_live.add)(self._stream_of(attribute))

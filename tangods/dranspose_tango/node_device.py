@@ -228,6 +228,10 @@ class NodeDevice(Device):
         """
         return self._push(name, value, value)
 
+    def push_absence(self, name: str, blank: Any) -> None:
+        """Push that an attribute has no value, which a blank one of its type stands for; otherwise as `push`."""
+        self._push(name, None, blank, time.time(), tango.AttrQuality.ATTR_INVALID)
+
     def _push(self, name: str, value: Any, *sent: Any) -> bool:
         before, now = self._pushed.get(name), time.monotonic()
         is_new = before is None or not _equal(before.value, value)

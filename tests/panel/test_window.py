@@ -56,6 +56,10 @@ class Ensemble:
         return tango.DeviceProxy(self.url)
 
     @property
+    def reducer(self) -> tango.DeviceProxy:
+        return tango.DeviceProxy(beside(self.url, "test/dranspose/reducer"))
+
+    @property
     def workers(self) -> list[tango.DeviceProxy]:
         return [tango.DeviceProxy(beside(self.url, f"test/dranspose/worker-{i}")) for i in (1, 2)]
 
@@ -141,6 +145,20 @@ def test_results_of_a_scan(scanned: Panel, until: Until) -> None:
     assert tuple(image.image.levels) == levels(seen)
     table = [[scanned.values.item(row, column).text() for column in (0, 1)] for row in range(2)]
     assert table == [["/images", str(IMAGES - 1)], ["/sample", "LaB6"]]
+
+
+def test_results_go_with_the_next_scan_and_come_back(
+    scanned: Panel, ensemble: Ensemble, until: Until, url: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    before = list(scanned.gallery.plots)
+    ensemble.controller.Arm(trigger_map())
+    until(lambda: not scanned.gallery.plots and scanned.values.rowCount() == 0)
+    assert ensemble.reducer.read_attribute("sum").quality == tango.AttrQuality.ATTR_INVALID
+    with detector(url, images()):
+        until(lambda: list(scanned.gallery.plots) == before)
+        until(lambda: scanned.values.rowCount() == 2 and scanned.values.item(0, 1).text() == str(IMAGES - 1))
+    until(lambda: scanned.gallery.plots["sum"].image.image is not None)
+    assert not [record for record in caplog.records if "handleEvent" in record.getMessage()]
 
 
 def test_errors_have_the_users_traceback_and_the_log_goes_on(scanned: Panel, until: Until) -> None:

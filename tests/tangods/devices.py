@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import queue
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,7 +17,7 @@ from tango.test_context import MultiDeviceTestContext
 from dranspose_tango.controller import DransposeController
 from dranspose_tango.ingester import DransposeIngester
 from dranspose_tango.reducer import DransposeReducer
-from dranspose_tango.testing.change_events import wait_for
+from dranspose_tango.testing.change_events import PATIENCE, wait_for
 from dranspose_tango.worker import DransposeWorker
 
 CONTROLLER, INGESTER, REDUCER = "test/dranspose/controller", "test/dranspose/ingester", "test/dranspose/reducer"
@@ -25,6 +26,17 @@ CONTROLLER, INGESTER, REDUCER = "test/dranspose/controller", "test/dranspose/ing
 def wait_for_state(proxy: tango.DeviceProxy, *states: tango.DevState) -> tango.DevState:
     """Wait until a device is in one of these states."""
     return wait_for(proxy, "State", lambda state: state in states)
+
+
+def wait_for_attributes(proxy: tango.DeviceProxy, condition: Callable[[set[str]], bool]) -> None:
+    """Wait until the names of the attributes that a device has fulfil the condition."""
+    interfaces: queue.SimpleQueue[tango.DevIntrChangeEventData] = queue.SimpleQueue()
+    subscription = proxy.subscribe_event(tango.EventType.INTERFACE_CHANGE_EVENT, interfaces.put)
+    try:
+        while not condition({attribute.name for attribute in interfaces.get(timeout=PATIENCE).att_list}):
+            pass
+    finally:
+        proxy.unsubscribe_event(subscription)
 
 
 @dataclass(frozen=True, slots=True)

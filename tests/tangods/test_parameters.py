@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tango
-from tests.tangods.devices import CONTROLLER, Ensemble, properties, proxies, running
+from tests.tangods.devices import CONTROLLER, Ensemble, properties, proxies, running, wait_for_attributes
 
 from dranspose_tango.testing.change_events import ChangeEvents, wait_for
 
@@ -205,17 +205,13 @@ def test_reload_brings_new_ones(ensemble: Ensemble, folder: Path) -> None:
     (folder / "described.py").write_text(other.replace("0.5", "0.75"))
     for worker in ensemble.workers:
         worker.Reload()
-    wait_for(ensemble.controller, "parameters", lambda names: {"columns", "flat"} <= set(names) and "rows" not in names)
+    wait_for(ensemble.controller, "parameters", lambda names: {"columns", "flat", "gain"} <= set(names))
     assert ensemble.controller.columns == 3
     assert ensemble.controller.gain == 0.75
-    assert "rows" not in attributes()
+    wait_for_attributes(ensemble.controller, lambda names: "rows" not in names)
 
     (folder / "described.py").write_text(ANALYSIS)
     for worker in ensemble.workers:
         worker.Reload()
     wait_for(ensemble.controller, "parameters", lambda names: {"rows", "mask"} <= set(names) and "flat" not in names)
     assert not [error for error in ensemble.controller.lastErrors if "cannot tell" in error]
-
-
-def attributes() -> list[str]:
-    return list(tango.DeviceProxy(CONTROLLER).get_attribute_list())

@@ -62,6 +62,15 @@ class CurvePlot(Plot):
         self.curve.setModel(None)
 
 
+class Image(TaurusImageItem):
+    """The image of an attribute, which stays while that has no value."""
+
+    def handleEvent(self, source: Any, kind: Any, value: Any) -> None:  # noqa: N802 - Taurus's
+        """Take what the attribute tells."""
+        if np.size(getattr(value, "rvalue", ())):
+            super().handleEvent(source, kind, value)
+
+
 class ImagePlot(Plot):
     """An image with its colour scale, the first row on top, and regions to be drawn on it.
 
@@ -75,7 +84,7 @@ class ImagePlot(Plot):
         super().__init__(result, device)
         self.invertY(True)
         self.setAspectLocked(True)
-        self.image = TaurusImageItem()
+        self.image = Image()
         self.addItem(self.image)
         self.scale = self.getPlotItem().addColorBar(self.image, colorMap=COLOUR_MAP, interactive=True)
         self.scale.sigLevelsChangeFinished.connect(self._keep_levels)

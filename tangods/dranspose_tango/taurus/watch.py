@@ -166,6 +166,7 @@ class Watch(PyTangoThread):
 
 
 def _read(proxy: tango.DeviceProxy, names: list[str]) -> dict[str, Any]:
-    """Return the values of attributes, of those that can be read; raises DevFailed."""
+    """Return the values of attributes, of those that can be read and have one; raises DevFailed."""
     read = proxy.read_attributes(names) if names else []
-    return {attribute.name: attribute.value for attribute in read if not attribute.has_failed}
+    there = (each for each in read if not each.has_failed and each.quality != tango.AttrQuality.ATTR_INVALID)
+    return {each.name: each.value for each in there}
