@@ -13,7 +13,7 @@ from tango.server import command, device_property
 from dranspose.dataplane.messages import NO_SCAN
 from dranspose.dataplane.node import Phase
 from dranspose_tango.node_device import Condition, NodeDevice
-from dranspose_tango.node_thread import ControllerAwayError, control_endpoint
+from dranspose_tango.node_thread import Control, ControllerAwayError, control_of
 
 LOOK_INTERVAL = 1.0  # seconds between two looks for a controller that is out of touch
 
@@ -39,7 +39,7 @@ class ControlledDevice(NodeDevice):
 
     def init_device(self) -> None:
         """Start the node, as soon as the controller is found."""
-        self._endpoint = ""
+        self._control: Control | None = None
         self._next_look = 0.0
         self._acknowledged = NO_SCAN
         super().init_device()
@@ -58,10 +58,10 @@ class ControlledDevice(NodeDevice):
     def statistics(self) -> Any:
         """The latest statistics of the node; while there is none, those of one that has done nothing."""
 
-    def find_controller(self) -> str:
-        """Return where the node is to connect to; raises ControllerAwayError."""
-        self._endpoint = control_endpoint(self.Controller)
-        return self._endpoint
+    def find_controller(self) -> Control:
+        """Return how the node is to connect to its controller; raises ControllerAwayError."""
+        self._control = control_of(self.Controller)
+        return self._control
 
     def node_condition(self, node: Any) -> Condition:
         """Return the state that follows from those of the node and the scan."""
@@ -91,7 +91,7 @@ class ControlledDevice(NodeDevice):
         if self.node is None or self.node.state.phase is not Phase.OUT_OF_TOUCH or now < self._next_look:
             return
         self._next_look = now + LOOK_INTERVAL
-        before = self._endpoint
+        before = self._control
         try:
             if self.find_controller() != before:
                 self.start_node()

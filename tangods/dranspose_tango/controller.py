@@ -16,6 +16,7 @@ from tango.server import command, device_property
 
 from dranspose.dataplane.controller import ABORTED, Controller, Phase, Refused, Status
 from dranspose.dataplane.messages import NO_SCAN
+from dranspose.dataplane.sockets import LIVENESS
 from dranspose.dataplane.statistics import IngesterStatistics, WorkerStatistics
 from dranspose.parameters import BinaryParameter, ParameterError
 from dranspose.protocol import ParameterName
@@ -73,6 +74,11 @@ class DransposeController(NodeDevice):
         default_value=[DEFAULT_LIMITS.least, DEFAULT_LIMITS.most],
         doc="Between how few and how many events a worker may have in hand; how many it is depends on their duration.",
     )
+    Liveness = device_property(
+        dtype=float,
+        default_value=LIVENESS,
+        doc="For how many seconds a node may show no sign of life before it is given up; for all nodes.",
+    )
     UploadDirectories = device_property(
         dtype=[str],
         default_value=[],
@@ -118,10 +124,15 @@ class DransposeController(NodeDevice):
         return DynamicAttributes(self, self._read_live, self._write_live)
 
     def make_node(self) -> Controller:
-        """Return the controller; raises zmq.ZMQError, ParameterError, ValueError."""
-        bind = f"tcp://{self.BindInterface}:{self.Port or '*'}"
-        limits = CreditLimits(*self.CreditLimits)
-        return Controller(self._memory.values(), bind, credit_limits=limits, on_change=self.wake, keys=self.keys())
+        """Return the controller; raises zmq.ZMQError, ValueError."""
+        return Controller(
+            self._memory.values(),
+            f"tcp://{self.BindInterface}:{self.Port or '*'}",
+            on_change=self.wake,
+            keys=self.keys(),
+            credit_limits=CreditLimits(*self.CreditLimits),
+            liveness=self.Liveness,
+        )
 
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""
@@ -311,6 +322,16 @@ class DransposeController(NodeDevice):
     )
     def controlEndpoint(self) -> str:
         return "" if self.node is None else self.node.url
+
+    @reading(
+        dtype=float,
+        label="Liveness",
+        unit="s",
+        display_level=DispLevel.EXPERT,
+        doc="For how long a node may show no sign of life before it is given up.",
+    )
+    def liveness(self) -> float:
+        return 0.0 if self.node is None else self.node.liveness
 
     @reading(dtype=[str], max_dim_x=MANY, label="Streams", doc="The streams of all ingesters that are there.")
     def streams(self) -> list[str]:

@@ -12,7 +12,7 @@ from dranspose.protocol import ParameterName
 FAMILY = "dranspose"
 
 PROPERTIES = (
-    *("Controller", "KeyFolder", "BindInterface", "Port", "UploadDirectories"),
+    *("Controller", "KeyFolder", "BindInterface", "Port", "Liveness", "UploadDirectories"),
     *("Source", "SourcePath", "Streams", "Urls", "ReadAlong", "KeepBytes", "CapturePath"),
     *("AnalysisPath", "AnalysisClass", "Tags", "HttpInterface", "HttpPort"),
 )
@@ -28,18 +28,23 @@ class Controller:
     Attributes:
         interface: the address that the other nodes connect to; None for the device's own default, the loopback.
         port: its TCP port there; None for any free one.
+        liveness: for how many seconds a node may show no sign of life; None for the device's own default.
         uploads: folders that files of binary parameters may be read from.
     """
 
     interface: str | None = None
     port: int | None = None
+    liveness: float | None = None
     uploads: tuple[Path, ...] = ()
 
     @property
     def properties(self) -> Properties:
         """The properties of its device."""
         return _given(
-            BindInterface=self.interface, Port=self.port, UploadDirectories=tuple(str(path) for path in self.uploads)
+            BindInterface=self.interface,
+            Port=self.port,
+            Liveness=self.liveness,
+            UploadDirectories=tuple(str(path) for path in self.uploads),
         )
 
 
@@ -202,7 +207,7 @@ class Ensemble:
         return Device(f"Dranspose{kind}", f"{self.name}{suffix}", name, properties)
 
 
-def _given(**values: str | int | Path | tuple[str, ...] | None) -> Properties:
+def _given(**values: str | float | Path | tuple[str, ...] | None) -> Properties:
     """Return as properties what is given; a device has its own defaults for the rest."""
     return {
         name: value if isinstance(value, tuple) else (str(value),)

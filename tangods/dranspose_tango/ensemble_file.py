@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any, TypeAlias
 
+from dranspose.dataplane.sockets import LIVENESS_RANGE
 from dranspose.protocol import ParameterName
 from dranspose_tango.ensemble import Controller, Ensemble, Ingester, Reducer, Workers
 
@@ -140,6 +141,15 @@ class _Table:
             raise self.error(key, f"must be a whole number from {least} to {most}, not {reprlib.repr(value)}")
         return value
 
+    def number(self, key: str, least: float, most: float) -> float | None:
+        """Return a number, or None if it is not given."""
+        value = self.take(key, None)
+        if value is None:
+            return None
+        if not isinstance(value, int | float) or isinstance(value, bool) or not least <= value <= most:
+            raise self.error(key, f"must be a number from {least} to {most}, not {reprlib.repr(value)}")
+        return value
+
     def texts(self, key: str, default: Any = _REQUIRED) -> tuple[str, ...]:
         """Return different texts, at least one, or the default."""
         value = self.take(key, default)
@@ -202,6 +212,7 @@ def _controller(table: _Table, home: Path) -> Controller:
     controller = Controller(
         interface=table.text("interface", None),
         port=table.whole("port", 1, 65535),
+        liveness=table.number("liveness", *LIVENESS_RANGE),
         uploads=tuple((home / folder).resolve() for folder in table.texts("uploads", ())),
     )
     table.end()

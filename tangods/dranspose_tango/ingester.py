@@ -76,15 +76,17 @@ class DransposeIngester(ControlledDevice):
             sources = make_sources(self.Source, self.Streams, self.Urls, SOURCES)
         self._sardana = [source for source in sources if isinstance(source, SardanaSource)]
         sources += self._read_along()
+        control = self.find_controller()
         return Ingester(
             self.get_name(),
-            self.find_controller(),
+            control.endpoint,
             sources,
             bind=f"tcp://{self.BindInterface}:*",
             keep_bytes=self.KeepBytes,
             capture=self.CapturePath,
             on_change=self.wake,
             keys=self.keys(),
+            liveness=control.liveness,
         )
 
     def _read_along(self) -> list[ReadAlongSource]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Protocol
 
 import tango
@@ -31,15 +32,29 @@ class Node(Protocol):
         """End `run`, from any thread."""
 
 
-def control_endpoint(controller: str) -> str:
-    """Return where nodes connect to, as the controller device tells; raises ControllerAwayError."""
+@dataclass(frozen=True, slots=True)
+class Control:
+    """How nodes connect to a controller.
+
+    Attributes:
+        endpoint: where, as ZMQ URL.
+        liveness: for how many seconds a node may show no sign of life.
+    """
+
+    endpoint: str
+    liveness: float
+
+
+def control_of(controller: str) -> Control:
+    """Return how nodes connect to a controller, as its device tells; raises ControllerAwayError."""
     try:
-        endpoint: str = tango.DeviceProxy(controller).read_attribute("controlEndpoint").value
+        read = tango.DeviceProxy(controller).read_attributes(["controlEndpoint", "liveness"])
+        control = Control(*(attribute.value for attribute in read))
     except tango.DevFailed as error:
         raise ControllerAwayError(f"controller {controller!r} does not answer: {error.args[0].desc}") from None
-    if not endpoint:
+    if not control.endpoint:
         raise ControllerAwayError(f"controller {controller!r} is not ready")
-    return endpoint
+    return control
 
 
 class NodeThread:

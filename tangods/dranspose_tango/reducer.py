@@ -34,16 +34,17 @@ class DransposeReducer(AnalysisDevice):
 
     def make_node(self) -> Reducer:
         """Return the reducer; raises AnalysisError, UserCodeError, ParameterError, OSError."""
-        endpoint = self.find_controller()
+        control = self.find_controller()
         return Reducer(
             self.get_name(),
-            endpoint,
+            control.endpoint,
             self.load_analysis(),
             bind=f"tcp://{self.BindInterface}:*",
             http_host=self.HttpInterface,
             http_port=self.HttpPort or None,
             on_change=self.wake,
             keys=self.keys(),
+            liveness=control.liveness,
         )
 
     @property

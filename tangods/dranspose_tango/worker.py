@@ -21,8 +21,16 @@ class DransposeWorker(AnalysisDevice):
 
     def make_node(self) -> Worker:
         """Return the worker; raises AnalysisError, UserCodeError, ParameterError."""
-        endpoint = self.find_controller()
-        return Worker(self.get_name(), endpoint, self.load_analysis(), self.Tags, on_change=self.wake, keys=self.keys())
+        control = self.find_controller()
+        return Worker(
+            self.get_name(),
+            control.endpoint,
+            self.load_analysis(),
+            self.Tags,
+            on_change=self.wake,
+            keys=self.keys(),
+            liveness=control.liveness,
+        )
 
     @property
     def statistics(self) -> WorkerStatistics:

@@ -25,6 +25,7 @@ WHOLE = dedent("""\
     [controller]
     interface = "10.0.0.1"
     port = 6000
+    liveness = 5
     uploads = ["poni"]
 
     [[ingester]]
@@ -98,7 +99,7 @@ def test_a_file_with_everything(folder: Path) -> None:
     assert read(folder, WHOLE) == Ensemble(
         name="b303a",
         folder=folder / "analysis",
-        controller=Controller(interface="10.0.0.1", port=6000, uploads=(folder / "poni",)),
+        controller=Controller(interface="10.0.0.1", port=6000, liveness=5, uploads=(folder / "poni",)),
         ingesters=(
             Ingester(name="xrd", source="stins", urls={"xrd": ("tcp://127.0.0.1:9999",)}),
             Ingester(
@@ -152,6 +153,7 @@ def test_its_devices(folder: Path) -> None:
         "controller": {
             "BindInterface": ("10.0.0.1",),
             "Port": ("6000",),
+            "Liveness": ("5",),
             "UploadDirectories": (str(folder / "poni"),),
         },
         "ingester-xrd": {
@@ -246,6 +248,11 @@ def test_sources_that_connect_to_no_url(folder: Path, source: str, urls: tuple[s
         ('["xrd"]', '["xrd", "xrd"]', "line 4: ingester[1].streams: must be a list of different texts"),
         ('["xrd"]', '["x/d"]', "line 3: ingester[1].name: must be letters"),
         ("[worker]", "[worker]\ncount = 0", "line 9: worker.count: must be a whole number from 1 to 10000, not 0"),
+        (
+            "[[ingester]]",
+            "[controller]\nliveness = 0\n[[ingester]]",
+            "line 4: controller.liveness: must be a number from",
+        ),
         ("[worker]", "[worker]\ncount = true", "line 9: worker.count: must be a whole number"),
         ("[worker]", "[worker]\n# so\ntags = [\n  1,\n]", "line 10: worker.tags: must be a list of different texts"),
         ('"src.worker:TestWorker"', '"src/worker.py"', "line 9: worker.class: must name a class"),

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import SimpleNamespace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import h5py
 import pytest
@@ -21,6 +21,7 @@ from tango.server import Device, command
 from tests.system.ensemble import free_url
 from tests.tangods.devices import CONTROLLER, INGESTER, REDUCER, Ensemble, properties, proxies, running, wait_for_state
 
+from dranspose.dataplane.node import Node
 from dranspose.simulate.outlet import Outlet
 from dranspose.simulate.stins import StinsDetector, encoder, plan, simulate
 from dranspose_tango.controller import DransposeController
@@ -349,6 +350,7 @@ def test_a_class_that_is_not_there_is_a_fault_until_it_is(folder: Path) -> None:
         (INGESTER, {"KeepBytes": "much"}, "the properties cannot be read"),
         (REDUCER, {"HttpPort": 1, "HttpInterface": "192.0.2.1"}, "192.0.2.1"),
         (CONTROLLER, {"BindInterface": "192.0.2.1"}, "192.0.2.1"),
+        (CONTROLLER, {"Liveness": 0.0}, "a liveness has to be from 0.1 to 3600.0 s, not 0.0"),
         (CONTROLLER, {"CreditLimits": [5, 1]}, "credit limits have to be 1 or more, and in order, not 5 and 1"),
     ],
 )
@@ -386,6 +388,22 @@ def test_a_device_waits_for_its_controller(folder: Path) -> None:
         worker = tango.DeviceProxy(WORKER)
         wait_for_state(worker, DevState.UNKNOWN)
         assert "does not answer" in wait_for(worker, "Status", lambda status: "starting" not in status)
+
+
+def test_devices_take_over_the_liveness_of_their_controller(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    taken_over: queue.SimpleQueue[float] = queue.SimpleQueue()
+
+    def noting(self: Node, *arguments: Any) -> None:
+        taken_over.put(arguments[-1])
+        made(self, *arguments)
+
+    made = Node.__init__
+    monkeypatch.setattr(Node, "__init__", noting)
+    devices = of(folder)
+    devices[CONTROLLER]["Liveness"] = 4.5
+    with running(devices):
+        assert [taken_over.get(timeout=PATIENCE) for _ in devices.keys() - {CONTROLLER}] == [4.5] * 4
+        assert tango.DeviceProxy(CONTROLLER).liveness == 4.5
 
 
 def test_devices_find_a_controller_that_was_started_anew(ensemble: Ensemble) -> None:

@@ -19,6 +19,7 @@ from dranspose.build_metadata import read_build_metadata
 from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Arm, Failure, Message, Parameters
 from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
+from dranspose.dataplane.sockets import LIVENESS
 from dranspose.dataplane.statistics import Activity, Meter, Stopwatch
 from dranspose.dataplane.throttle import Throttle
 from dranspose.parameters import TYPES, ParameterVersion
@@ -47,8 +48,9 @@ class AnalysisNode(Node):
         controller_url: str,
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
+        liveness: float = LIVENESS,
     ) -> None:
-        super().__init__(name, controller_url, on_change, keys)
+        super().__init__(name, controller_url, on_change, keys, liveness)
         self._latest = ParameterVersion.of(())
         self._versions: dict[int, ParameterVersion] = {}  # those that events of the scan in hand may have
         self._failures = Throttle(FAILURES_PER_SECOND)

@@ -39,7 +39,7 @@ from dranspose.dataplane.messages import (
     decode,
     encode_in_pieces,
 )
-from dranspose.dataplane.sockets import arrived, bound, endpoint
+from dranspose.dataplane.sockets import LIVENESS, LIVENESS_RANGE, arrived, bound, endpoint
 from dranspose.dataplane.statistics import (
     IngesterStatistics,
     NodeStatistics,
@@ -168,6 +168,11 @@ class Controller:
         on_change: is called in the thread of the loop when there is a new `status`; it must return at once.
         keys: nodes must have the same, to connect.
         credit_limits: how many events each worker may have in hand.
+        liveness: for how many seconds a node may show no sign of life, the same in all nodes.
+
+    Raises:
+        zmq.ZMQError: it cannot bind.
+        ValueError: the liveness is too short, or too long.
     """
 
     def __init__(
@@ -177,15 +182,20 @@ class Controller:
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
         credit_limits: CreditLimits = DEFAULT_LIMITS,
+        liveness: float = LIVENESS,
     ) -> None:
+        least, most = LIVENESS_RANGE
+        if not least <= liveness <= most:
+            raise ValueError(f"a liveness has to be from {least} to {most} s, not {liveness}")
         self._credit_limits = credit_limits
         self._context = new_context(keys)
         try:
-            self._router = bound(self._context, bind)
+            self._router = bound(self._context, bind, liveness)
         except zmq.ZMQError:
             self._context.destroy()
             raise
         self.url = endpoint(self._router)
+        self.liveness = liveness
         self._wakeup = Wakeup()
         self._commands: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._running = True

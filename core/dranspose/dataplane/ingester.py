@@ -30,7 +30,7 @@ from dranspose.dataplane.messages import (
 from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
 from dranspose.dataplane.recorder import BACKLOG_BYTES, Recorder
 from dranspose.dataplane.recording import Recording, capture_of, write_poisoned
-from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
+from dranspose.dataplane.sockets import LIVENESS, arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter, RecordingStatus
 from dranspose.dataplane.wire import Shares, encode_shares
 from dranspose.event import InternalWorkerMessage, StreamData
@@ -77,7 +77,7 @@ class Ingester(Node):
         capture: where scans are recorded: a file ``NAME.cbors`` for all of them, or else the prefix of a file for each;
             nowhere if it is empty.
         backlog_bytes: so much of the recording may wait for the disk, and little more; then no source is read.
-        on_change, keys: as of `Node`.
+        on_change, keys, liveness: as of `Node`.
 
     Attributes:
         capture: may be changed at any time, for the scans that begin after that.
@@ -98,14 +98,15 @@ class Ingester(Node):
         backlog_bytes: int = BACKLOG_BYTES,
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
+        liveness: float = LIVENESS,
     ) -> None:
-        super().__init__(name, controller_url, on_change, keys)
+        super().__init__(name, controller_url, on_change, keys, liveness)
         self.counts = IngesterCounts()
         self._sources = list(sources)
         self._folder = folder
         self._keep_bytes = keep_bytes
         with self._letting_go_on_error():
-            self._router = bound(self._zmq, bind)
+            self._router = bound(self._zmq, bind, liveness)
         self.capture = capture
         self._recorder = Recorder(self._wakeup.wake, backlog_bytes)
         self._poller.register(self._router, zmq.POLLIN)

@@ -28,14 +28,14 @@ from dranspose.dataplane.messages import (
     decode,
     encode,
 )
-from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken, new_identity
+from dranspose.dataplane.sockets import LIVENESS, arrived, connected, disconnect, has_broken, new_identity
 from dranspose.dataplane.statistics import NodeStatistics
 from dranspose.dataplane.wakeup import Wakeup
 
 logger = logging.getLogger(__name__)
 
-SILENCE = 10.0  # seconds without a sign of the controller, after which the node gives up its scan and comes anew
-OUT_OF_TOUCH = 2.0  # seconds without one, after which the node says so
+SILENCE = 7.0  # times the liveness without a word of the controller: the node gives up its scan and comes anew
+OUT_OF_TOUCH = 1.5  # times the liveness without one: the node says so
 STATISTICS_INTERVAL = 0.5  # seconds
 
 
@@ -70,6 +70,7 @@ class Node(ABC):
         on_change: is called in the thread of the loop when there is a new `state`, or new `statistics`; it must return
             at once.
         keys: without which the controller and the other nodes do not speak to this one, if they have some.
+        liveness: for how many seconds a peer may show no sign of life, the same in all nodes.
 
     Attributes:
         identity: how the others know this incarnation of the node.
@@ -86,15 +87,17 @@ class Node(ABC):
         controller_url: str,
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
+        liveness: float = LIVENESS,
     ) -> None:
         self.name = name
         self.identity = new_identity(name)
         self.state = State(Phase.OUT_OF_TOUCH)
         self._controller_url = controller_url
         self._on_change = on_change
+        self._liveness = liveness
         reuse_freed_memory()
         self._zmq = new_context(keys)
-        self._controller = connected(self._zmq, controller_url, self.identity)
+        self._controller = connected(self._zmq, controller_url, self.identity, liveness)
         self._wakeup = Wakeup()
         self._poller = zmq.Poller()
         self._poller.register(self._controller, zmq.POLLIN)
@@ -185,7 +188,7 @@ class Node(ABC):
         self._poller.unregister(self._controller)
         disconnect(self._controller)
         self.identity = new_identity(self.name)
-        self._controller = connected(self._zmq, self._controller_url, self.identity)
+        self._controller = connected(self._zmq, self._controller_url, self.identity, self._liveness)
         self._poller.register(self._controller, zmq.POLLIN)
         self._heard = now
         self._pieces = []
@@ -258,8 +261,8 @@ class Node(ABC):
 
     def _look_around(self, now: float) -> None:
         """Look after the connections, and tell how the node stands."""
-        if now - self._heard > SILENCE:
-            logger.error("%s has not heard of the controller for %g s", self.identity, SILENCE)
+        if now - self._heard > SILENCE * self._liveness:
+            logger.error("%s has not heard of the controller for %.1f s", self.identity, now - self._heard)
             self._join_anew(now)
         elif self._has_lost_touch(now):
             logger.error("%s has lost a connection", self.identity)
@@ -273,7 +276,7 @@ class Node(ABC):
     def _standing(self, now: float) -> State:
         if self._refusal:
             return State(Phase.FAILED, self._refusal, self._latest_scan)
-        if not self._is_welcome or now - self._heard > OUT_OF_TOUCH:
+        if not self._is_welcome or now - self._heard > OUT_OF_TOUCH * self._liveness:
             return State(Phase.OUT_OF_TOUCH, scan=self._latest_scan)
         return State(Phase.STANDBY if self._scan_id == NO_SCAN else Phase.RUNNING, scan=self._latest_scan)
 

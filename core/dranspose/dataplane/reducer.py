@@ -18,7 +18,7 @@ from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.intake import Intake, Verdict
 from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerGone, WorkerHello, decode
-from dranspose.dataplane.sockets import arrived, bind_locally, bound, endpoint
+from dranspose.dataplane.sockets import LIVENESS, arrived, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
 from dranspose.dataplane.wire import PickledResult, WireError, decode_results
 from dranspose.event import ResultData
@@ -47,7 +47,7 @@ class Reducer(AnalysisNode):
         user_class: the Reducer class.
         bind: where workers connect to.
         http_host, http_port: where to serve what the class publishes; not at all without a port.
-        on_change, keys: as of `Node`.
+        on_change, keys, liveness: as of `Node`.
 
     Attributes:
         urls: where workers connect to, the second one on the same machine.
@@ -69,9 +69,10 @@ class Reducer(AnalysisNode):
         http_port: int | None = None,
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
+        liveness: float = LIVENESS,
     ) -> None:
         parameters = tuple(analysis.describe_parameters(user_class).values())
-        super().__init__(name, controller_url, on_change, keys)
+        super().__init__(name, controller_url, on_change, keys, liveness)
         self.counts = ReducerCounts()
         self._user_class = user_class
         self._uuid = uuid4()
@@ -80,7 +81,7 @@ class Reducer(AnalysisNode):
         self._timer_failures: deque[UserCodeError] = deque()
         self._workers: dict[str, WorkerName] = {}
         with self._letting_go_on_error():
-            self._router = bound(self._zmq, bind)
+            self._router = bound(self._zmq, bind, liveness)
             self._server = None if http_port is None else self._serve(http_host, http_port)
         self._poller.register(self._router, zmq.POLLIN)
         self.urls = endpoint(self._router), bind_locally(self._router)

@@ -15,8 +15,9 @@ import zmq
 
 from dranspose.dataplane.keys import KeyedContext
 
-HEARTBEAT_INTERVAL = 250  # ms
-HEARTBEAT_TIMEOUT = 1500  # ms without any sign of life of libzmq's own thread: the connection is closed
+LIVENESS = 1.5  # seconds without any sign of life of a peer's libzmq thread, after which a connection is closed
+LIVENESS_RANGE = 0.1, 3600.0
+HEARTBEATS = 6  # that a peer answers in this time
 _MACHINE = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 _NETWORK = Path("/proc/self/ns/net").stat().st_ino
 HERE = f"ipc://@dranspose/{_MACHINE}/{_NETWORK}/"
@@ -28,9 +29,9 @@ def new_identity(name: str) -> str:
     return f"{name}:{secrets.token_hex(4)}"
 
 
-def bound(context: zmq.Context[Any], url: str) -> zmq.Socket[bytes]:
+def bound(context: zmq.Context[Any], url: str, liveness: float = LIVENESS) -> zmq.Socket[bytes]:
     """Return a ROUTER bound to a URL, port ``*`` for a free one; to send to a peer that is gone raises EHOSTUNREACH."""
-    socket = _configured(context, zmq.ROUTER)
+    socket = _configured(context, zmq.ROUTER, liveness)
     socket.setsockopt(zmq.ROUTER_MANDATORY, 1)
     socket.setsockopt(zmq.ROUTER_HANDOVER, 1)  # a peer that connects again need not wait for its first connection's end
     try:
@@ -53,9 +54,9 @@ def nearest(urls: Sequence[str]) -> str:
     return next((url for url in urls if url.startswith(HERE)), urls[0])
 
 
-def connected(context: zmq.Context[Any], url: str, identity: str) -> zmq.Socket[bytes]:
+def connected(context: zmq.Context[Any], url: str, identity: str, liveness: float = LIVENESS) -> zmq.Socket[bytes]:
     """Return a DEALER that connects to a ROUTER under this identity."""
-    socket = _configured(context, zmq.DEALER)
+    socket = _configured(context, zmq.DEALER, liveness)
     socket.setsockopt_string(zmq.IDENTITY, identity)
     socket.get_monitor_socket(zmq.EVENT_DISCONNECTED)
     socket.connect(url)
@@ -90,12 +91,12 @@ def endpoint(socket: zmq.Socket[bytes]) -> str:
     return socket.getsockopt_string(zmq.LAST_ENDPOINT)
 
 
-def _configured(context: zmq.Context[Any], kind: zmq.SocketType) -> zmq.Socket[bytes]:
+def _configured(context: zmq.Context[Any], kind: zmq.SocketType, liveness: float) -> zmq.Socket[bytes]:
     socket: zmq.Socket[bytes] = context.socket(kind)
     if isinstance(context, KeyedContext):
         context.lock(socket, binds=kind == zmq.ROUTER)
     socket.set_hwm(0)  # what may be under way is limited by windows, and never dropped
     socket.setsockopt(zmq.LINGER, 0)
-    socket.setsockopt(zmq.HEARTBEAT_IVL, HEARTBEAT_INTERVAL)
-    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, HEARTBEAT_TIMEOUT)
+    socket.setsockopt(zmq.HEARTBEAT_IVL, round(1000 * liveness / HEARTBEATS))
+    socket.setsockopt(zmq.HEARTBEAT_TIMEOUT, round(1000 * liveness))
     return socket

@@ -18,7 +18,7 @@ from dranspose.dataplane.joining import Joiner, Part
 from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Done, Message, Peers, TickInterval, WorkerHello, encode
 from dranspose.dataplane.node import OUT_OF_TOUCH
-from dranspose.dataplane.sockets import arrived, connected, disconnect, has_broken, nearest
+from dranspose.dataplane.sockets import LIVENESS, arrived, connected, disconnect, has_broken, nearest
 from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.intervals import ranges_of
@@ -58,7 +58,7 @@ class Worker(AnalysisNode):
         user_class: the Worker class; one that holds nothing of the events it returned None for says so with a class
             attribute ``stateless = True``.
         tags: of the virtual workers that it can be.
-        on_change, keys: as of `Node`.
+        on_change, keys, liveness: as of `Node`.
 
     Attributes:
         counts: what it has done in the scan in hand, or the last one.
@@ -75,9 +75,10 @@ class Worker(AnalysisNode):
         tags: Collection[str] = (GENERIC_TAG,),
         on_change: Callable[[], None] | None = None,
         keys: Keys | None = None,
+        liveness: float = LIVENESS,
     ) -> None:
         parameters = tuple(analysis.describe_parameters(user_class).values())
-        super().__init__(name, controller_url, on_change, keys)
+        super().__init__(name, controller_url, on_change, keys, liveness)
         self.counts = WorkerCounts()
         self._user_class = user_class
         self._tags = frozenset(WorkerTag(tag) for tag in tags)
@@ -272,7 +273,7 @@ class Worker(AnalysisNode):
         """Tell whether a connection is broken to the controller, or to a node that the controller says is there."""
         sockets = [*self._ingesters.values(), *self._reducers.values()]
         self._broken = {socket: self._broken.get(socket, now) for socket in sockets if has_broken(socket)}
-        patience_ended = any(now - since > OUT_OF_TOUCH for since in self._broken.values())
+        patience_ended = any(now - since > OUT_OF_TOUCH * self._liveness for since in self._broken.values())
         return patience_ended or super()._has_lost_touch(now)
 
     def _meet(self, peers: dict[str, tuple[str, ...]], sockets: dict[str, zmq.Socket[bytes]], *, listen: bool) -> None:
@@ -285,7 +286,7 @@ class Worker(AnalysisNode):
         for identity in peers.keys() - sockets.keys():
             url = nearest(peers[identity])
             try:
-                socket = connected(self._zmq, url, self.identity)
+                socket = connected(self._zmq, url, self.identity, self._liveness)
             except zmq.ZMQError as error:
                 logger.error("%s cannot connect to %s at %s: %s", self.identity, identity, url, error)
                 continue
