@@ -28,6 +28,7 @@ from dranspose_tango.attributes import Definition, DynamicAttributes
 from dranspose_tango.device_log import REMEMBERED_ERRORS
 from dranspose_tango.node_device import Condition, NodeDevice, deployed_version, reading, refuse
 from dranspose_tango.parameter_memory import ParameterMemory, default_folder
+from dranspose_tango.parameter_text import data_of
 from dranspose_tango.text import latin
 from dranspose_tango.uploads import UploadError, read_upload
 
@@ -79,6 +80,11 @@ class DransposeController(NodeDevice):
         default_value=LIVENESS,
         doc="For how many seconds a node may show no sign of life before it is given up; for all nodes.",
     )
+    ParameterDefaults = device_property(
+        dtype=[str],
+        default_value=[],
+        doc="Values of parameters for which none is remembered, each as name=value, or name=@file for its content.",
+    )
     UploadDirectories = device_property(
         dtype=[str],
         default_value=[],
@@ -124,15 +130,24 @@ class DransposeController(NodeDevice):
         return DynamicAttributes(self, self._read_live, self._write_live)
 
     def make_node(self) -> Controller:
-        """Return the controller; raises zmq.ZMQError, ValueError."""
+        """Return the controller; raises zmq.ZMQError, ValueError, OSError."""
         return Controller(
-            self._memory.values(),
+            {**self._parameter_defaults(), **self._memory.values()},
             f"tcp://{self.BindInterface}:{self.Port or '*'}",
             on_change=self.wake,
             keys=self.keys(),
             credit_limits=CreditLimits(*self.CreditLimits),
             liveness=self.Liveness,
         )
+
+    def _parameter_defaults(self) -> dict[ParameterName, bytes]:
+        defaults = {}
+        for entry in self.ParameterDefaults:
+            name, equals, text = entry.partition("=")
+            if not (name and equals):
+                raise ValueError(f"ParameterDefaults: {entry!r} is not name=value")
+            defaults[ParameterName(name)] = data_of(text)
+        return defaults
 
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""

@@ -181,6 +181,19 @@ def test_values_outlive_the_controller(folder: Path) -> None:
         wait_for(devices.controller, "parametersHash", lambda shown: shown == hash_)
 
 
+def test_the_defaults_of_the_controller_hold_until_a_value_is_set(folder: Path) -> None:
+    devices = of(folder)
+    (folder / "content").write_bytes(b"a=b")
+    devices[CONTROLLER]["ParameterDefaults"] = ["rows=7", "title=a=b", f"mask=@{folder / 'content'}"]
+    for rows in (7, 8):
+        with running(devices):
+            ensemble = proxies()
+            ensemble.wait_for_nodes()
+            read = [ensemble.controller.read_attribute(name).value for name in ("rows", "title", "mask", "dark")]
+            assert read == [rows, "a=b", ("binary", b"a=b"), True]
+            ensemble.controller.rows = 8
+
+
 def test_a_value_that_cannot_be_remembered_is_said(folder: Path) -> None:
     devices = of(folder)
     (folder / "file").touch()

@@ -351,6 +351,8 @@ def test_a_class_that_is_not_there_is_a_fault_until_it_is(folder: Path) -> None:
         (REDUCER, {"HttpPort": 1, "HttpInterface": "192.0.2.1"}, "192.0.2.1"),
         (CONTROLLER, {"BindInterface": "192.0.2.1"}, "192.0.2.1"),
         (CONTROLLER, {"Liveness": 0.0}, "a liveness has to be from 0.1 to 3600.0 s, not 0.0"),
+        (CONTROLLER, {"ParameterDefaults": ["rows"]}, "ParameterDefaults: 'rows' is not name=value"),
+        (CONTROLLER, {"ParameterDefaults": ["mask=@/nowhere/mask"]}, "'/nowhere/mask'"),
         (CONTROLLER, {"CreditLimits": [5, 1]}, "credit limits have to be 1 or more, and in order, not 5 and 1"),
     ],
 )

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dranspose_tango.commands.arguments import Commands
@@ -66,6 +65,6 @@ def _get(controller: RemoteController, options: argparse.Namespace) -> None:
 
 
 def _set(controller: RemoteController, options: argparse.Namespace) -> None:
-    text: str = options.value
-    data = Path(text[1:]).read_bytes() if text.startswith("@") else text.encode()
-    controller.write_parameter(controller.parameter(options.name), data)
+    from dranspose_tango.parameter_text import data_of
+
+    controller.write_parameter(controller.parameter(options.name), data_of(options.value))
