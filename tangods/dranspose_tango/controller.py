@@ -29,6 +29,7 @@ from dranspose_tango.device_log import REMEMBERED_ERRORS
 from dranspose_tango.node_device import Condition, NodeDevice, deployed_version, reading, refuse
 from dranspose_tango.parameter_memory import ParameterMemory, default_folder
 from dranspose_tango.parameter_text import data_of
+from dranspose_tango.scan_memory import ScanMemory
 from dranspose_tango.text import latin
 from dranspose_tango.uploads import UploadError, read_upload
 
@@ -36,7 +37,6 @@ logger = logging.getLogger(__name__)
 
 T = TypeVar("T")
 
-STATES = {Phase.STANDBY: DevState.STANDBY, Phase.ARMING: DevState.MOVING, Phase.RUNNING: DevState.RUNNING}
 FILE_SUFFIX = "File"
 MANY = 2**16
 RATE_INTERVAL = 1.0  # seconds
@@ -56,7 +56,8 @@ class DransposeController(NodeDevice):
         RUNNING: In a scan, until its end, which clients wait for: Status says what has gone wrong so far, and the
             attributes that count it are in WARNING. If nothing moves, Status says which tags no worker has, or look for
             a device in FAULT.
-        ALARM: Ready, but events of the last scan failed or were lost; lastErrors has tracebacks. Reset forgets them.
+        ALARM: Ready, but events of the last scan failed or were lost, or all of it, for the controller was ended in the
+            middle of it; lastErrors has tracebacks. Reset forgets them.
         FAULT: The last scan could not go on, or a property is wrong, as Status says. Restart the device that it names,
             or correct the property, and then Reset; after a failed scan the next one may begin at once.
     """
@@ -68,7 +69,8 @@ class DransposeController(NodeDevice):
     StateFolder = device_property(
         dtype=str,
         default_value="",
-        doc="Folder in which the values of parameters are remembered; by default one of the user's state directory.",
+        doc="Folder in which the values of parameters, and the scan in hand, are remembered; by default one of the "
+        "user's state directory.",
     )
     CreditLimits = device_property(
         dtype=["int"],
@@ -108,7 +110,10 @@ class DransposeController(NodeDevice):
         self._rate = EventRate()
         self._asked: Collection[str] = ()
         self._versions: dict[str, str] = {}
-        self.__dict__.pop("_memory", None)
+        self._cut_off = ""  # the scan that was in hand when the controller was ended
+        self._in_hand = NO_SCAN
+        for memory in ("_memory", "_scan_memory"):
+            self.__dict__.pop(memory, None)
         super().init_device()
 
     def delete_device(self) -> None:
@@ -116,10 +121,19 @@ class DransposeController(NodeDevice):
         super().delete_device()
         if self.node is not None:
             self._memory.write()
+            self._forget_scan_that_is_over(self.node.status)
 
     @cached_property
     def _memory(self) -> ParameterMemory:
-        return ParameterMemory(Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name()))
+        return ParameterMemory(self._state_folder)
+
+    @cached_property
+    def _scan_memory(self) -> ScanMemory:
+        return ScanMemory(self._state_folder)
+
+    @property
+    def _state_folder(self) -> Path:
+        return Path(self.StateFolder) if self.StateFolder else default_folder(self.get_name())
 
     @cached_property  # they stay when the device is initialised again
     def _parameter_attributes(self) -> DynamicAttributes:
@@ -131,6 +145,7 @@ class DransposeController(NodeDevice):
 
     def make_node(self) -> Controller:
         """Return the controller; raises zmq.ZMQError, ValueError, OSError."""
+        self._cut_off = self._scan_memory.recall()
         return Controller(
             {**self._parameter_defaults(), **self._memory.values()},
             f"tcp://{self.BindInterface}:{self.Port or '*'}",
@@ -152,8 +167,14 @@ class DransposeController(NodeDevice):
     def node_condition(self, node: Controller) -> Condition:
         """Return the state that follows from the latest snapshot."""
         status, report = node.status, self._scan_report
-        if status.phase is not Phase.STANDBY:
-            return STATES[status.phase], _scan_in_words(status, report)
+        if status.phase is Phase.ARMING:
+            return DevState.MOVING, f"scan {UUID(bytes=status.scan)} waits for {', '.join(_names(status.arming))}"
+        if status.phase is Phase.RUNNING:
+            return DevState.RUNNING, _scan_in_words(status, report)
+        if status.scan == NO_SCAN and self._cut_off:
+            return DevState.ALARM, (
+                f"ready for a scan; scan {self._cut_off} was cut off by the end of the controller: all of it is lost"
+            )
         if status.scan == self._acknowledged:
             return DevState.STANDBY, "ready for a scan"
         if status.failed == ABORTED:
@@ -224,6 +245,8 @@ class DransposeController(NodeDevice):
     def _arm(self, document: Any, origin: str) -> str:
         scan = self._commanded(origin, lambda node: node.arm(TriggerMap.from_json(document)))
         self._trigger_map = json.dumps(document)
+        self._scan_memory.remember(str(UUID(bytes=scan)))
+        self._in_hand = scan
         return str(UUID(bytes=scan))
 
     @command
@@ -241,6 +264,8 @@ class DransposeController(NodeDevice):
         """Forget the errors of the last scan."""
         if (status := self._status) is not None and status.phase is Phase.STANDBY:
             self._acknowledged = status.scan
+            self._cut_off = ""
+            self._scan_memory.forget()
         super().Reset()
 
     @command(
@@ -257,7 +282,7 @@ class DransposeController(NodeDevice):
     @reading(dtype=str, label="Scan", doc="The id of the scan in hand, or of the last one.")
     def scanId(self) -> str:
         status = self._status
-        return "" if status is None or status.scan == NO_SCAN else str(UUID(bytes=status.scan))
+        return self._cut_off if status is None or status.scan == NO_SCAN else str(UUID(bytes=status.scan))
 
     @reading(dtype=str, label="Trigger map", doc="The trigger map that was armed last, as JSON.")
     def triggerMap(self) -> str:
@@ -592,6 +617,7 @@ class DransposeController(NodeDevice):
         if status is None:
             return
         self._memory.write()
+        self._forget_scan_that_is_over(status)
         self._rate.observe(status.scan, self._scan_report.completed, time.monotonic())
         self._ask_for_versions((*status.ingesters, *status.workers, *status.reducers))
         if self._live_scan == status.scan != NO_SCAN and status.phase is Phase.RUNNING:
@@ -606,6 +632,11 @@ class DransposeController(NodeDevice):
         self._parameter_attributes.push()
         self._live_attributes.follow({_live_name(stream): _live_switch(stream) for stream in self._streams})
         self._live_attributes.push()
+
+    def _forget_scan_that_is_over(self, status: Status) -> None:
+        if status.phase is Phase.STANDBY and status.scan == self._in_hand != NO_SCAN:
+            self._scan_memory.forget()
+            self._in_hand = NO_SCAN
 
 
 class EventRate:
@@ -668,6 +699,8 @@ def _scan_in_words(status: Status, report: Report) -> str:
     text = f"scan {UUID(bytes=status.scan)}: {report.completed} of {report.events} events are complete"
     if problems := _problems(report):
         text += f"; {problems}"
+    if report.redispatched:
+        text += f"; {report.redispatched} events were given to another worker, for theirs was lost"
     if status.unserved:
         text += f"; waits for workers with the tags {' or '.join('+'.join(sorted(tags)) for tags in status.unserved)}"
     return text

@@ -12,6 +12,7 @@ import tango
 from tango.utils import PyTangoThread
 
 from dranspose_tango.device_log import DeviceLog
+from dranspose_tango.tango_errors import explain
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +52,7 @@ def control_of(controller: str) -> Control:
         read = tango.DeviceProxy(controller).read_attributes(["controlEndpoint", "liveness"])
         control = Control(*(attribute.value for attribute in read))
     except tango.DevFailed as error:
-        raise ControllerAwayError(f"controller {controller!r} does not answer: {error.args[0].desc}") from None
+        raise ControllerAwayError(f"controller {controller!r} does not answer: {explain(error)}") from None
     if not control.endpoint:
         raise ControllerAwayError(f"controller {controller!r} is not ready")
     return control

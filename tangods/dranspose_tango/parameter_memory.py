@@ -12,7 +12,7 @@ from dranspose.protocol import ParameterName
 
 logger = logging.getLogger(__name__)
 
-UNFINISHED = ".unfinished"
+UNFINISHED = "%unfinished"
 WRITTEN_AT_ONCE = 2**20
 """Bytes that a command has time to write."""
 
@@ -39,8 +39,8 @@ class ParameterMemory:
         """Return what is remembered; a file that cannot be read is left out, and said."""
         found = {}
         for path in sorted(self._folder.glob("*")) if self._folder.is_dir() else ():
-            if path.suffix == UNFINISHED:
-                continue
+            if path.name != _file_name(unquote(path.name)):
+                continue  # no parameter has such a file
             try:
                 found[ParameterName(unquote(path.name))] = path.read_bytes()
             except OSError as error:

@@ -167,7 +167,7 @@ def test_values_outlive_the_controller(folder: Path) -> None:
             devices.wait_for_nodes()
             devices.controller.write_attribute("title", "remembered")
             devices.controller.UploadParameter(("mask", mask))
-            devices.controller.SetParameter(["own/name", "also one that nobody describes"])
+            devices.controller.SetParameter(["own/name.unfinished", "also one that nobody describes"])
             hash_ = devices.controller.parametersHash
     with running(of(folder)):
         devices = proxies()

@@ -263,6 +263,50 @@ def test_what_a_busy_device_could_not_tell_is_told_later(ensemble: Ensemble, mon
     assert len(ensemble.controller.lastErrors) == 0
 
 
+def test_a_scan_is_armed_when_the_slowest_node_is_ready(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    gate = threading.Event()
+    monkeypatch.setitem(sys.modules, "the_gate", SimpleNamespace(gate=gate))
+    (folder / "slow_to_begin.py").write_text(
+        ANALYSIS.replace("**kwargs): pass", "**kwargs):\n        import the_gate\n        the_gate.gate.wait()", 1)
+    )
+    devices = of(folder)
+    devices[WORKER]["AnalysisClass"] = "slow_to_begin:Worker"
+    with running(devices):
+        ensemble = proxies()
+        ensemble.wait_for_nodes()
+        scan = ensemble.controller.Arm(UNIFORM)
+        try:
+            wait_for(ensemble.controller, "Status", lambda status: status == f"scan {scan} waits for {WORKER}")
+            assert ensemble.controller.State() is DevState.MOVING
+        finally:
+            gate.set()
+        wait_for_state(ensemble.controller, DevState.RUNNING)
+        ensemble.controller.Abort()
+
+
+@pytest.mark.parametrize("way_out", ["Reset", "Arm"])
+def test_a_scan_that_its_controller_did_not_outlive_is_an_alarm(ensemble: Ensemble, way_out: str) -> None:
+    controller = ensemble.controller
+    scan = controller.Arm(UNIFORM)
+    wait_for_state(controller, DevState.RUNNING)
+    with ChangeEvents(controller, "State") as states:
+        for _ in range(2):
+            controller.Init()
+            states.wait_for(lambda state: state is DevState.ALARM)
+            assert controller.scanId == scan
+            assert f"scan {scan} was cut off" in controller.Status()
+        ensemble.wait_for_nodes()
+        if way_out == "Reset":
+            controller.Reset()
+        else:
+            controller.Arm(UNIFORM)
+            states.wait_for(lambda state: state is DevState.RUNNING)
+            controller.Abort()
+        states.wait_for(lambda state: state is DevState.STANDBY)
+    controller.Init()
+    wait_for(controller, "Status", lambda status: status == "ready for a scan")
+
+
 def test_arming_is_refused_with_the_reason(ensemble: Ensemble) -> None:
     controller = ensemble.controller
     with pytest.raises(tango.DevFailed, match=r"TRIGGER_MAP_INVALID[\s\S]*no JSON|no JSON"):

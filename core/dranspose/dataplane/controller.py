@@ -114,6 +114,7 @@ class Status:
         report: how that scan stands, or ended.
         failed: why that scan failed, empty if it did not.
         unserved: tags that something waits for and no worker has.
+        arming: the identities of the nodes that were told to arm, and have not answered.
         ingesters, workers, reducers: the identities of the nodes that are there.
         streams: what the ingesters take in.
         refused: why other nodes that are there were not taken in, by their identities.
@@ -130,6 +131,7 @@ class Status:
     report: Report | None
     failed: str
     unserved: tuple[frozenset[str], ...]
+    arming: tuple[str, ...]
     ingesters: tuple[str, ...]
     workers: tuple[str, ...]
     reducers: tuple[str, ...]
@@ -641,6 +643,7 @@ class Controller:
             report=self._report if scan is None else scan.scheduler.report(),
             failed=self._last_failed,
             unserved=() if scan is None else tuple(scan.scheduler.unserved()),
+            arming=() if scan is None else tuple(scan.waiting),
             ingesters=names(IngesterHello),
             workers=names(WorkerHello),
             reducers=names(ReducerHello),

@@ -53,7 +53,8 @@ def test_a_worker_is_missed_by_nobody(live: LiveEnsemble, folder: Folder) -> Non
         state.wait_for(lambda state: state is DevState.RUNNING)
         assert state.wait_for(lambda state: state is not DevState.RUNNING) is DevState.STANDBY
     assert live.controller.completedEvents == live.controller.totalEvents == IMAGES + 2
-    assert live.controller.redispatchedEvents > 0
+    assert (redispatched := live.controller.redispatchedEvents) > 0
+    assert f"{redispatched} events were given to another worker" in live.controller.Status()
     assert_each_event_counts_once(folder)
     assert_next_scan_works(live, folder)
 
@@ -76,11 +77,15 @@ def test_without_an_ingester_or_the_reducer_a_scan_has_failed(
     assert_next_scan_works(live, folder)
 
 
-def test_without_the_controller_the_others_are_out_of_touch(live: LiveEnsemble, folder: Folder) -> None:
+def test_without_the_controller_a_scan_is_cut_off(live: LiveEnsemble, folder: Folder) -> None:
     others = [live.device(member) for member in live.members[1:]]
+    scan = live.controller.scanId
     live.kill("controller")
     folder.go.touch()
     for device in others:
         wait_for(device, "State", lambda state: state is DevState.UNKNOWN)
         assert "out of touch with" in device.Status()
+    live.wait_until_ready()
+    assert (live.controller.State(), live.controller.scanId) == (DevState.ALARM, scan)
+    assert f"scan {scan} was cut off" in live.controller.Status()
     assert_next_scan_works(live, folder)
