@@ -2,17 +2,36 @@
 
 from __future__ import annotations
 
+import json
 import re
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 import tango
-from tests.tangods.devices import CONTROLLER, INGESTER, REDUCER, properties, proxies, running
+from tango import DevState
+from tests.tangods.devices import CONTROLLER, INGESTER, REDUCER, properties, proxies, running, wait_for_state
+
+from dranspose.simulate.sardana import records
 
 WORKER = "test/dranspose/worker-1"
 OF_TANGO = {"Init", "State", "Status"}
 DEVICES = [CONTROLLER, INGESTER, WORKER, REDUCER]
+
+AT_ONCE = 0.1  # seconds
+TRIES = 10  # for a machine that is busy with something else: only a command that is slow by itself is slow in all
+UNIFORM = json.dumps({"uniform": {"streams": ["xrd"], "events": 10**6, "batch": 10}})
+ARGUMENTS = {
+    "Arm": UNIFORM,
+    "DumpResults": "results.h5",
+    "EventStory": 0,
+    "PushRecord": json.dumps(next(records(points=1))),
+    "SaveCapture": "",
+    "SetParameter": ["rows", "3"],
+    "UploadParameter": ("mask", bytes(10**6)),
+}
+IN_A_SCAN = {"Abort", "EventStory", "PushRecord", "SetParameter", "Stop", "UploadParameter"}
 
 ANALYSIS = """
 from dranspose.parameters import BinaryParameter, BoolParameter, FloatParameter, IntParameter, StrParameter
@@ -39,10 +58,9 @@ class Reducer:
 def devices(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     folder = tmp_path_factory.mktemp("analysis")
     (folder / "documented.py").write_text(ANALYSIS)
-    with (
-        pytest.MonkeyPatch.context() as patch,
-        running(properties(folder, "documented:Worker", "documented:Reducer", "tcp://127.0.0.1:9", folder / "state")),
-    ):
+    devices = properties(folder, "documented:Worker", "documented:Reducer", "", folder / "state")
+    devices[INGESTER] = {"Controller": CONTROLLER, "Streams": ["xrd"], "Source": "sardana"}
+    with pytest.MonkeyPatch.context() as patch, running(devices):
         patch.chdir(Path.cwd())
         proxies().wait_for_nodes()
         yield
@@ -72,6 +90,25 @@ def test_commands_are_named_and_documented(name: str) -> None:
         assert re.fullmatch("[A-Z][a-zA-Z]+", command.cmd_name)
         for way, described in ((command.in_type, command.in_type_desc), (command.out_type, command.out_type_desc)):
             assert way == tango.CmdArgType.DevVoid or described not in ("", "Uninitialised"), command.cmd_name
+
+
+@pytest.mark.parametrize("name", DEVICES)
+def test_commands_answer_at_once(name: str) -> None:
+    controller, device = tango.DeviceProxy(CONTROLLER), tango.DeviceProxy(name)
+    for command in sorted({command.cmd_name for command in device.command_list_query()} - OF_TANGO):
+        for _ in range(TRIES):
+            controller.Abort()
+            wait_for_state(device, DevState.STANDBY)
+            if command in IN_A_SCAN:
+                controller.Arm(UNIFORM)
+                wait_for_state(device, DevState.RUNNING)
+            began = time.monotonic()
+            device.command_inout(command, ARGUMENTS.get(command))
+            if time.monotonic() - began < AT_ONCE:
+                break
+        else:
+            pytest.fail(f"{command} of {name} took more than {AT_ONCE} s each time")
+    controller.Abort()
 
 
 @pytest.mark.parametrize("device_class", ["Controller", "Ingester", "Worker", "Reducer"])
