@@ -14,6 +14,7 @@ from sardana.pool import AcqSynch
 from sardana.pool.controller import CounterTimerController, DefaultValue, Description, Type
 
 PATIENCE = 5_000  # ms in which a receiver comes
+STARTS_IN = 0.05  # seconds, in which it may be stopped
 SHAPE = (2, 2)
 
 
@@ -35,7 +36,7 @@ class StinsChannelController(CounterTimerController):
         self._socket.bind(props["Url"])
         self._synchronization = AcqSynch.SoftwareTrigger
         self._messages = self._sent = self._wanted = self._of_this_start = self._read = 0
-        self._series = self._busy = False
+        self._series = self._busy = self._aborted = False
         self._lock = threading.Lock()  # clients ask for the state while the scan does
 
     def setImages(self, images: int) -> None:
@@ -68,10 +69,13 @@ class StinsChannelController(CounterTimerController):
 
     def PreStartOne(self, axis: int, value: float) -> bool:
         self._of_this_start = self._read = 0
+        self._aborted = False
         return True
 
     def StartAll(self) -> None:
-        self._begin, self._busy = time.monotonic(), True
+        time.sleep(STARTS_IN)
+        with self._lock:
+            self._begin, self._busy = time.monotonic(), not self._aborted
 
     def StateOne(self, axis: int) -> tuple[Any, str]:
         with self._lock:
@@ -90,7 +94,7 @@ class StinsChannelController(CounterTimerController):
 
     def AbortOne(self, axis: int) -> None:
         with self._lock:
-            self._busy = False
+            self._busy, self._aborted = False, True
             self._socket.sndtimeo = 0  # the receiver may have gone
             self._end()
             self._socket.sndtimeo = PATIENCE
