@@ -56,8 +56,8 @@ class DransposeController(NodeDevice):
         RUNNING: In a scan, until its end, which clients wait for: Status says what has gone wrong so far, and the
             attributes that count it are in WARNING. If nothing moves, Status says which tags no worker has, or look for
             a device in FAULT.
-        ALARM: Ready, but events of the last scan failed or were lost, or all of it, for the controller was ended in the
-            middle of it; lastErrors has tracebacks. Reset forgets them.
+        ALARM: Ready, but in the last scan events were lost, or all of it, for the controller was ended in the middle of
+            it; or a class of the analysis raised. lastErrors has tracebacks. Reset forgets them.
         FAULT: The last scan could not go on, or a property is wrong, as Status says. Restart the device that it names,
             or correct the property, and then Reset; after a failed scan the next one may begin at once.
     """
@@ -181,8 +181,8 @@ class DransposeController(NodeDevice):
             return DevState.STANDBY, "ready for a scan; the last one was aborted"
         if status.failed:
             return DevState.FAULT, f"the last scan failed: {status.failed}; the next one may begin, or Reset"
-        if problems := _problems(report):
-            return DevState.ALARM, f"ready for a scan; of the last one {problems}"
+        if problems := _problems(status, report):
+            return DevState.ALARM, f"ready for a scan; in the last one {problems}"
         return DevState.STANDBY, f"ready for a scan; {_scan_in_words(status, report)}"
 
     @property
@@ -682,22 +682,27 @@ def _count(ranges: Ranges) -> int:
     return sum(last - first + 1 for first, last in ranges)
 
 
-def _problems(report: Report) -> str:
-    """Return in words what went wrong with events of a scan, nothing if nothing did."""
+def _problems(status: Status, report: Report) -> str:
+    """Return in words what went wrong in a scan, nothing if nothing did."""
     counts = {
         "failed": report.failed,
         "had no frame": report.missing,
         "were set aside because they killed workers": _count(report.poisoned),
         "were only in the memory of lost workers": _count(report.state_lost),
     }
-    return ", ".join(f"{count} events {what}" for what, count in counts.items() if count)
+    problems = [f"{count} events {what}" for what, count in counts.items() if count]
+    if status.failures:
+        latest = status.failures[-1]
+        _, _, error = latest.traceback.rstrip().rpartition("\n")
+        problems.append(f"{latest.text}: {error}")
+    return ", ".join(problems)
 
 
 def _scan_in_words(status: Status, report: Report) -> str:
     if status.scan == NO_SCAN:
         return "no scan so far"
     text = f"scan {UUID(bytes=status.scan)}: {report.completed} of {report.events} events are complete"
-    if problems := _problems(report):
+    if problems := _problems(status, report):
         text += f"; {problems}"
     if report.redispatched:
         text += f"; {report.redispatched} events were given to another worker, for theirs was lost"

@@ -115,6 +115,22 @@ def test_a_scan_with_failed_events_ends_in_alarm_until_reset(ensemble: Ensemble)
     assert worker.lastError == ""
 
 
+@pytest.mark.parametrize("hook", ["process_result", "finish"])
+def test_a_scan_in_which_the_reducer_class_raises_ends_in_alarm(folder: Path, url: str, hook: str) -> None:
+    (folder / "unlucky.py").write_text(f"{ANALYSIS}\n    def {hook}(self, *arguments): raise OSError('disk full')\n")
+    (folder / "failing.py").write_text(ANALYSIS.replace("== 5", "== 500"))
+    with running(properties(folder, "failing:Worker", "unlucky:Reducer", url, folder / "state")), sending(url):
+        devices = proxies()
+        devices.wait_for_nodes()
+        devices.run(UNIFORM)
+        assert devices.controller.State() is DevState.ALARM
+        status = devices.controller.Status()
+        assert status.startswith(f"ready for a scan; in the last one {hook} of unlucky:Reducer failed"), status
+        assert status.endswith("OSError: disk full"), status
+        devices.controller.Reset()
+        wait_for_state(devices.controller, DevState.STANDBY)
+
+
 @pytest.mark.usefixtures("detector")
 def test_what_the_reducer_publishes_is_shown(ensemble: Ensemble) -> None:
     ensemble.run(UNIFORM)

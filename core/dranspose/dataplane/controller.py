@@ -121,7 +121,7 @@ class Status:
         version: the number of the latest version of the parameters.
         parameters: that version.
         descriptions: what the workers and the reducer describe.
-        failures: the latest failures of the user's code.
+        failures: the latest failures of the user's code in that scan.
         statistics: the latest of each node that is there, by its identity.
         windows: how many events each worker of the scan may have in hand, by its identity.
     """
@@ -463,6 +463,7 @@ class Controller:
             waiting=set(),
         )
         self._scan, self._last_scan, self._last_failed, self._report = scan, scan.id, "", None
+        self._failures.clear()
         for identity in (*ingesters, *workers, *reducers):
             self._arm_node(identity, scan)
         return scan.id
