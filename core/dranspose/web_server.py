@@ -25,7 +25,11 @@ class WebServer:
 
     def __init__(self, application: Starlette, *, host: str, port: int, name: str) -> None:
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
-        listening = socket.create_server((host, port), family=family)
+        try:
+            listening = socket.create_server((host, port), family=family)
+        except OSError as error:
+            reason = str(error.strerror).partition(" (")[0]
+            raise OSError(error.errno, f"cannot listen on port {port} of {host}: {reason}") from None
         listening.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)  # for the connections: asyncio leaves it out
         self.url = f"http://{f'[{host}]' if ':' in host else host}:{listening.getsockname()[1]}/"
         config = uvicorn.Config(

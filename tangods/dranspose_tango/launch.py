@@ -78,7 +78,11 @@ class Launch:
         self.is_ready = self._nodes <= nodes and not self._to_set
         if self._to_set and time.monotonic() > self._complain_at:
             self._complain_at = math.inf
-            logger.warning("no class of the analysis describes %s: not set so far", ", ".join(sorted(self._to_set)))
+            logger.warning(
+                "no class of the analysis describes %s: not set so far; it describes %s",
+                ", ".join(sorted(self._to_set)),
+                ", ".join(described) or "nothing",
+            )
 
 
 @contextmanager

@@ -167,7 +167,7 @@ class NodeDevice(Device):
         if thread is None:
             return DevState.FAULT, f"{self._misconfigured}; correct them, then Init"
         if thread.problem:
-            return DevState.FAULT, f"{thread.problem}; then Reset"
+            return DevState.FAULT, f"{thread.problem}; repair that, then Reset"
         if thread.node is None:
             return (DevState.UNKNOWN, thread.absence) if thread.absence else (DevState.INIT, "starting")
         return self.node_condition(thread.node)

@@ -52,9 +52,9 @@ def control_of(controller: str) -> Control:
         read = tango.DeviceProxy(controller).read_attributes(["controlEndpoint", "liveness"])
         control = Control(*(attribute.value for attribute in read))
     except tango.DevFailed as error:
-        raise ControllerAwayError(f"controller {controller!r} does not answer: {explain(error)}") from None
+        raise ControllerAwayError(f"waits for controller {controller!r}: {explain(error)}") from None
     if not control.endpoint:
-        raise ControllerAwayError(f"controller {controller!r} is not ready")
+        raise ControllerAwayError(f"waits for controller {controller!r}, which is starting")
     return control
 
 

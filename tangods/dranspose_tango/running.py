@@ -89,10 +89,10 @@ def the_running() -> Running:
         case [running]:
             return running
         case []:
-            raise NotRunningError("no ensemble runs here: start one with `dranspose up`, or name its --controller")
+            raise NotRunningError("no ensemble runs here: start one with `dranspose up`, or name its controller")
         case several:
             names = ", ".join(running.controller_url for running in several)
-            raise NotRunningError(f"several ensembles run here, so name one with --controller: {names}")
+            raise NotRunningError(f"several ensembles run here, so name one of their controllers: {names}")
 
 
 def _write(file: Path, running: Running) -> None:

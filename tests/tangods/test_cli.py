@@ -129,7 +129,9 @@ def run_here(*arguments: str) -> int:
 
 def test_the_command_alone_prints_its_usage(capsys: pytest.CaptureFixture[str]) -> None:
     assert run_here() == 2
-    assert capsys.readouterr().err.startswith("usage: dranspose [-h] COMMAND ...\n")
+    usage = capsys.readouterr().err
+    assert usage.startswith("usage: dranspose [-h] COMMAND ...\n")
+    assert "start an ensemble on this machine" in usage
 
 
 @pytest.mark.parametrize(
@@ -138,11 +140,11 @@ def test_the_command_alone_prints_its_usage(capsys: pytest.CaptureFixture[str]) 
         ([*CLASSES], "one of the arguments -f/--files -s/--source is required"),
         ([*CLASSES, "-f", "a", "-s", "b"], "argument -s/--source: not allowed with argument -f/--files"),
         (["-w", "a:B", "-f", "a"], "the following arguments are required: -r/--reducerclass"),
-        ([*CLASSES, "-f", "a", "--nworkers", "0"], "argument --nworkers: '0' is no int from 1 to inf"),
-        ([*CLASSES, "-f", "a", "--nworkers", "two"], "argument --nworkers: 'two' is no int from 1 to inf"),
-        ([*CLASSES, "-f", "a", "--port", "65536"], "argument --port: '65536' is no int from 0 to 65535"),
-        ([*CLASSES, "-f", "a", "--latency", "nan"], "argument --latency: 'nan' is no float from 0 to"),
-        ([*CLASSES, "-f", "a", "--latency=-1"], "argument --latency: '-1' is no float from 0 to"),
+        ([*CLASSES, "-f", "a", "--nworkers", "0"], "argument --nworkers: '0' is no int of 1 or more"),
+        ([*CLASSES, "-f", "a", "--nworkers", "two"], "argument --nworkers: 'two' is no int of 1 or more"),
+        ([*CLASSES, "-f", "a", "--port", "65536"], "argument --port: '65536' is no int of 0 to 65535"),
+        ([*CLASSES, "-f", "a", "--latency", "nan"], "argument --latency: 'nan' is no float of 0"),
+        ([*CLASSES, "-f", "a", "--latency=-1"], "argument --latency: '-1' is no float of 0"),
     ],
 )
 def test_wrong_arguments_are_named(arguments: list[str], text: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -577,7 +579,7 @@ def test_what_is_sent_is_recorded(tmp_path: Path, project: Path) -> None:
             check=True,
             timeout=TIMEOUT,
         )
-    assert done.stdout == f"11 messages recorded in {recorded}\n"
+    assert done.stdout == f"recording what {url} sends\n11 messages recorded in {recorded}\n"
     assert list(raw_capture.read(recorded)) == list(messages(capture))
 
 

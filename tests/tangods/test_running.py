@@ -49,7 +49,7 @@ def test_one_of_several_has_to_be_named() -> None:
         announce_a(running("a"))
         announce_b(running("b"))
         assert all_running() == [running("a"), running("b")]
-        with pytest.raises(NotRunningError, match=r"several .* --controller: .*/a/dranspose/controller, .*/b/dransp"):
+        with pytest.raises(NotRunningError, match=r"several .* controllers: .*/a/dranspose/controller, .*/b/dransp"):
             the_running()
 
 

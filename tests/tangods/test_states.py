@@ -449,7 +449,7 @@ def test_a_device_waits_for_its_controller(folder: Path) -> None:
     with running({WORKER: of(folder)[WORKER]}):
         worker = tango.DeviceProxy(WORKER)
         wait_for_state(worker, DevState.UNKNOWN)
-        assert "does not answer" in wait_for(worker, "Status", lambda status: "starting" not in status)
+        assert "waits for controller" in wait_for(worker, "Status", lambda status: "starting" not in status)
 
 
 def test_devices_take_over_the_liveness_of_their_controller(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,7 +19,8 @@ def number(kind: type[float], least: float, most: float = math.inf) -> Callable[
         except ValueError:
             value = math.nan
         if not least <= value <= most:
-            raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} from {least} to {most}")
+            limits = f"{least} or more" if most == math.inf else f"{least} to {most}"
+            raise argparse.ArgumentTypeError(f"{text!r} is no {kind.__name__} of {limits}")
         return value
 
     return parse

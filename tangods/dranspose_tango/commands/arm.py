@@ -34,7 +34,7 @@ def add(commands: Commands) -> None:
     argument = parser.add_argument
     maps = parser.add_mutually_exclusive_group(required=True)
     maps.add_argument("map", nargs="?", type=Path, metavar="MAP.json", help="the trigger map")
-    maps.add_argument("--events", type=number(int, 0), metavar="N", help="number of events of a uniform map")
+    maps.add_argument("--events", type=number(int, 0), metavar="N", help="events of a uniform map, start and end apart")
     argument("--batch", type=number(int, 1), metavar="B", help="so many events in a row go to one worker (default: 1)")
     argument("--streams", nargs="+", metavar="STREAM", help="streams of a uniform map (default: all that there are)")
     argument(

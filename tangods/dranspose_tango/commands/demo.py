@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import importlib.util
 import json
+import shutil
 import socket
 import subprocess
 import sys
@@ -65,12 +66,14 @@ def _run(options: argparse.Namespace) -> int:
         if stop.is_set():
             return INTERRUPTED
         progress = _scan(launch, stop)
-        print(f"{progress.completed} of {progress.total} events: {progress.status}")
+        print(progress.status)
         if not progress.went_well:
             return INTERRUPTED if stop.is_set() else 1
         _draw(launch.ensemble.folder)
-        print(_how_to_connect(launch), flush=True)
-        if options.keep:
+        if not options.keep:
+            print(f"\nTo keep it running, and be told how to connect to it: {_as_typed('dranspose')} demo --keep")
+        else:
+            print(_how_to_connect(launch))
             print("press Ctrl-C to end", flush=True)
             with display() as show:
                 while not stop.is_set():
@@ -120,13 +123,21 @@ def _draw(folder: Path) -> None:
     print(f"diffractograms:  {folder / PICTURE}")
 
 
+def _as_typed(program: str) -> str:
+    """Return how a shell in the working directory is told to run a program that is installed with this one."""
+    path = Path(sys.executable).with_name(program)
+    if shutil.which(program) == str(path):
+        return program
+    return str(path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path)
+
+
 def _how_to_connect(launch: Launch) -> str:
     where, controller = launch.running.tango_host, launch.running.controller_url
     return dedent(f"""
-        While it runs, which it goes on doing with --keep, all of Tango can connect to it:
+        All of Tango can connect to it, from another terminal:
             TANGO_HOST={where} jive
             taurus device {controller}
-            python -c 'import tango; print(tango.DeviceProxy("{controller}").status())'
-            dranspose status
-            dranspose panel
+            {_as_typed("python")} -c 'import tango; print(tango.DeviceProxy("{controller}").status())'
+            {_as_typed("dranspose")} status
+            {_as_typed("dranspose")} panel
             silx view http://127.0.0.1:{launch.ensemble.reducer.http}/""")

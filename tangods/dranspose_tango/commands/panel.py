@@ -39,7 +39,7 @@ def add(commands: Commands) -> None:
 
 def _run(options: argparse.Namespace) -> int:
     if importlib.util.find_spec("taurus_pyqtgraph") is None:
-        sys.exit("dranspose panel: Taurus is not installed: pip install 'tangods-dranspose[gui]'")
+        sys.exit("dranspose panel: Taurus is not installed: pip install 'path/to/this/checkout[gui]'")
     with complaints_of("panel"):
         controller = chosen_controller(options)
     import taurus

@@ -39,6 +39,7 @@ def _run(options: argparse.Namespace) -> int:
     try:
         greeting = options.greeting.encode().decode("unicode_escape").encode("latin-1")
         with stopped_by_signals() as stop, RawCaptureWriter(options.file) as capture:
+            print(f"recording what {options.url} sends", flush=True)
             messages = received(Kind(options.socket), options.url, stop, greeting)
             for parts in islice(messages, options.messages):
                 capture.write(parts)

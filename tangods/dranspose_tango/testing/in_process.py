@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
@@ -100,6 +101,8 @@ class Replay:
         }
         self._devices.enter_context(_running(devices))
         wait_until_ready(CONTROLLER, (INGESTER, *names, REDUCER))
+        if sys.__stdout__ is not None:
+            sys.__stdout__.flush()  # what Tango's server has said there is captured with the test, not left to its end
         remote = RemoteController(CONTROLLER)
         for name, value in values.items():
             parameter = remote.parameter(name)
