@@ -692,9 +692,9 @@ def _problems(status: Status, report: Report) -> str:
     }
     problems = [f"{count} events {what}" for what, count in counts.items() if count]
     if status.failures:
-        latest = status.failures[-1]
-        _, _, error = latest.traceback.rstrip().rpartition("\n")
-        problems.append(f"{latest.text}: {error}")
+        first = status.failures[0]
+        _, _, error = first.traceback.rstrip().rpartition("\n")
+        problems.append(f"{first.text}: {error}")
     return ", ".join(problems)
 
 

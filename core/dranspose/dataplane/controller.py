@@ -7,7 +7,6 @@ import queue
 import secrets
 import threading
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Future, wait
 from dataclasses import dataclass, field
@@ -121,7 +120,7 @@ class Status:
         version: the number of the latest version of the parameters.
         parameters: that version.
         descriptions: what the workers and the reducer describe.
-        failures: the latest failures of the user's code in that scan.
+        failures: the first failures of the user's code in that scan: later ones often follow from them.
         statistics: the latest of each node that is there, by its identity.
         windows: how many events each worker of the scan may have in hand, by its identity.
     """
@@ -211,7 +210,7 @@ class Controller:
         self._report: Report | None = None
         self._last_scan = NO_SCAN
         self._last_failed = ""
-        self._failures: deque[Failure] = deque(maxlen=REMEMBERED_FAILURES)
+        self._failures: list[Failure] = []
         self._statistics: dict[str, NodeStatistics] = {}
         self._on_change = on_change
         self._changed = threading.Condition()
@@ -334,12 +333,16 @@ class Controller:
                 self._scan.tick_intervals[sender] = seconds
                 self._tell_tick_interval(self._scan)
             case Failure():
-                self._failures.append(message)
+                self._remember(message)
                 logger.error("%s: %s\n%s", sender, message.text, message.traceback)
             case _:
                 self._scan.reports.append(message)
                 if len(self._scan.reports) >= REPORTS_AT_ONCE:
                     self._handle()
+
+    def _remember(self, failure: Failure) -> None:
+        if len(self._failures) < REMEMBERED_FAILURES:
+            self._failures.append(failure)
 
     # nodes that come and go
 
@@ -484,7 +487,7 @@ class Controller:
             return
         if error:
             logger.error("%s cannot take part in the scan: %s", identity, error)
-            self._failures.append(Failure(-1, f"{identity} cannot take part in the scan", error))
+            self._remember(Failure(-1, f"{identity} cannot take part in the scan", error))
             scan.members.discard(identity)
             if not isinstance(hello, WorkerHello):
                 self._end(f"{identity} cannot take part: {error}")
