@@ -654,10 +654,8 @@ class TriggerMap:
                 continue
             for name, part in self.parts.items():
                 if place := part.first_frame_for(index):
-                    there = _listed(map(_text, present))
-                    raise TriggerMapError(
-                        f"{_cell(name, *place)}: no worker has the tags {_text(tags)}; the workers have: {there}"
-                    )
+                    there = f"the workers have: {_listed(map(_text, present))}" if present else "no worker is ready"
+                    raise TriggerMapError(f"{_cell(name, *place)}: no worker has the tags {_text(tags)}; {there}")
 
     def _sums(self, counts: Iterable[int]) -> Integers:
         """Return how much of what each part has so many of comes before each occurrence, and lastly the total."""

@@ -350,7 +350,7 @@ class TestCheck:
             TriggerMap.from_json(document).check(["eiger"], [GENERIC])
 
     def test_no_workers(self, trigger_map: TriggerMap) -> None:
-        with pytest.raises(TriggerMapError, match=r"event 0 of part 'dark', stream 'eiger'.*the workers have: none"):
+        with pytest.raises(TriggerMapError, match=r"event 0 of part 'dark', stream 'eiger'.*no worker is ready"):
             trigger_map.check({"eiger", "pcap"}, [])
 
     def test_tags_of_a_uniform_part(self) -> None:
