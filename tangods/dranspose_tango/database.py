@@ -56,7 +56,8 @@ def connect(tango_host: str) -> tango.Database:
     """Return the database at ``host:port``; raises DatabaseError if none answers there."""
     host, _, port = tango_host.rpartition(":")
     if not host or not port.isdecimal():
-        raise DatabaseError(f"TANGO_HOST is {tango_host!r}: it must be host:port, such as {LOOPBACK}:10000")
+        found = repr(tango_host) if tango_host else "not set"
+        raise DatabaseError(f"TANGO_HOST is {found}: it must be host:port, such as {LOOPBACK}:10000")
     try:
         return tango.Database(host, int(port))
     except tango.DevFailed:

@@ -146,7 +146,7 @@ def test_a_database_that_was_killed_is_back_where_it_was(supervisor: Supervisor,
     ("where", "complaint"),
     [
         ("127.0.0.1:1", "no Tango database answers at 127.0.0.1:1"),
-        ("", "TANGO_HOST is '': it must be host:port"),
+        ("", "TANGO_HOST is not set: it must be host:port"),
         ("localhost", "TANGO_HOST is 'localhost': it must be host:port"),
     ],
 )

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 import sys
 import threading
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
 
 LOOK_INTERVAL = 0.2  # seconds
 LINE_EVERY = 0.2  # of the scan, where there is no terminal for a bar
+PATIENCE = 5.0  # seconds without an event after which the user is told where to look
 
 
 def add(commands: Commands) -> None:
@@ -69,12 +72,20 @@ def wait_for_end(controller: RemoteController, scan: str, stop: threading.Event)
 
     from dranspose_tango.remote import RemoteError
 
-    shown = 0
+    shown = completed = 0
+    tell_at = time.monotonic() + PATIENCE
     with tqdm(unit=" events", leave=False, disable=None) as bar:
         while True:
             progress = controller.progress()
             if progress.scan != scan:
                 raise RemoteError(f"{controller.name} has gone on to another scan, {progress.scan}")
+            if progress.completed > completed:
+                completed, tell_at = progress.completed, time.monotonic() + PATIENCE
+            elif time.monotonic() > tell_at and not progress.is_over:
+                tell_at = math.inf
+                bar.write(
+                    f"no event for {PATIENCE:g} s: is the detector sending? `dranspose status` shows what has come"
+                )
             bar.total = progress.total
             bar.update(progress.completed - bar.n)
             if bar.disable and progress.completed - shown > progress.total * LINE_EVERY:
