@@ -427,7 +427,6 @@ class DransposeController(NodeDevice):
         dtype=["uint64"],
         max_dim_x=MANY,
         label="Worker credit",
-        unit="events",
         doc="How many events each worker may have in hand in this scan, in the order of workers.",
     )
     def workerCredit(self) -> list[int]:

@@ -170,9 +170,7 @@ class DransposeIngester(ControlledDevice):
     def keptBytes(self) -> int:
         return self.statistics.kept_bytes
 
-    @reading(
-        dtype="uint64", label="Lag", unit="events", doc="From the lowest event that is not complete to the latest."
-    )
+    @reading(dtype="uint64", label="Lag", doc="How many events from the lowest not complete to the latest.")
     def lag(self) -> int:
         return self.statistics.lag
 

@@ -59,7 +59,6 @@ class DransposeWorker(AnalysisDevice):
     @reading(
         dtype="uint64",
         label="Credit",
-        unit="events",
         doc="How many events it may have in hand: a twentieth of a second of work.",
     )
     def credit(self) -> int:
