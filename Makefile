@@ -3,13 +3,14 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
 OTHER_VERSIONS := $(addprefix $(VENV)/,h5pyd-0.18.0 h5pyd-0.24.0 cbor2-5.6.5 cbor2-5.9.0)
 
 # Each file of these in a process of its own: clients and servers of Tango leave in theirs what disturbs the next ones
 TANGO_TESTS := $(addprefix tests/,analyses docs facility sardana tangods)
 
 # What failed is tried once more: tests of real processes may meet a busy machine
-AGAIN = $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
+AGAIN := $(BIN)/python -m pytest --last-failed --last-failed-no-failures none
 
 .PHONY: run test soak lint typecheck bench docs clean
 

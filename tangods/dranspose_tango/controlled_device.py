@@ -48,6 +48,10 @@ class ControlledDevice(NodeDevice):
     def troubles(self, statistics: Any) -> str:
         """Return in words what went wrong in the scan of the statistics, nothing if nothing did."""
 
+    def waits_for(self, statistics: Any) -> str:
+        """Return in words what a scan waits for, nothing if it goes on."""
+        return ""
+
     @property
     def is_in_scan(self) -> bool:
         """Whether the node, which there is, is in a scan."""
@@ -73,7 +77,8 @@ class ControlledDevice(NodeDevice):
             case Phase.FAILED:
                 return DevState.FAULT, reason
             case Phase.RUNNING:
-                return (DevState.ALARM, f"in a scan; {troubles}") if troubles else (DevState.RUNNING, "in a scan")
+                says = "; ".join(filter(None, ("in a scan", troubles, self.waits_for(node.statistics))))
+                return DevState.ALARM if troubles else DevState.RUNNING, says
         if troubles and node.statistics.scan != self._acknowledged:
             return DevState.ALARM, f"ready for a scan; in the last one {troubles}"
         return DevState.STANDBY, "ready for a scan"

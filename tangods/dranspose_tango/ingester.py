@@ -118,6 +118,10 @@ class DransposeIngester(ControlledDevice):
             }
         )
 
+    def waits_for(self, statistics: IngesterStatistics) -> str:
+        """Return at which URLs nobody answers."""
+        return f"nobody answers at {', '.join(statistics.unanswered)}" if statistics.unanswered else ""
+
     @reading(dtype="uint64", label="Frames received", doc="How many packets came from the detectors in this scan.")
     def framesReceived(self) -> int:
         return self.statistics.counts.packets

@@ -181,6 +181,16 @@ def test_a_scan_goes_from_moving_to_running_and_nobody_misses_it(ensemble: Ensem
         of_worker.wait_for(lambda state: state is DevState.STANDBY)
 
 
+def test_an_ingester_says_that_no_detector_answers(ensemble: Ensemble, url: str) -> None:
+    ensemble.controller.Arm(UNIFORM)
+    with ChangeEvents(ensemble.ingester, "Status") as status:
+        status.wait_for(lambda text: text == f"in a scan; nobody answers at {url}")
+        assert ensemble.ingester.State() is DevState.RUNNING
+        with sending(url):
+            status.wait_for(lambda text: "nobody" not in text)
+    wait_for_state(ensemble.controller, DevState.ALARM)
+
+
 def test_what_fails_is_told_while_the_scan_goes_on(ensemble: Ensemble, url: str) -> None:
     controller = ensemble.controller
     detector = StinsDetector(images=9, shape=(4, 4))

@@ -146,7 +146,10 @@ class Ingester(Node):
         counts = replace(self.counts)
         rates = self._meter.rates(now, counts.packets, counts.bytes, counts.forwarded, counts.forwarded_bytes)
         kept, lag = (0, 0) if scan is None else (scan.forwarding.kept_bytes, scan.forwarding.lag)
-        return IngesterStatistics(self._latest_scan, counts, self._matched, kept, lag, self.recording, *rates)
+        unanswered = tuple(sorted(url for source in scan.sources for url in source.unanswered)) if scan else ()
+        return IngesterStatistics(
+            self._latest_scan, counts, self._matched, kept, lag, self.recording, unanswered, *rates
+        )
 
     def _count(self, scan: _Scan) -> None:
         self.counts.bytes = scan.forwarding.taken_bytes

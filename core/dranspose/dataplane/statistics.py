@@ -162,6 +162,7 @@ class IngesterStatistics:
         kept_bytes: of frames whose events are not complete.
         lag: how many events there are from the lowest that is not complete to the highest that has come.
         recording: how the recording stands.
+        unanswered: the URLs of its sources at which nobody answers now.
         packet_rate, byte_rate: taken in, in 1/s and B/s.
         forwarded_rate, forwarded_byte_rate: shares and bytes sent to workers, in 1/s and B/s.
     """
@@ -172,6 +173,7 @@ class IngesterStatistics:
     kept_bytes: int = 0
     lag: int = 0
     recording: RecordingStatus = RecordingStatus()
+    unanswered: tuple[str, ...] = ()
     packet_rate: float = 0.0
     byte_rate: float = 0.0
     forwarded_rate: float = 0.0

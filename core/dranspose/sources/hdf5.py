@@ -47,6 +47,7 @@ class Hdf5Source:
 
     connections = 1
     several_series = False
+    unanswered = ()
 
     def __init__(self, stream: StreamName, urls: Sequence[str]) -> None:
         if len(urls) != 1:

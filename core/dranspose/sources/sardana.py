@@ -42,6 +42,7 @@ class SardanaSource:
 
     connections = 1
     several_series = False
+    unanswered = ()
 
     def __init__(self, stream: StreamName, urls: Sequence[str]) -> None:
         if len(urls) > 1:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import socket
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, Protocol, TypeAlias
 
 import zmq
@@ -40,6 +40,10 @@ class Source(Protocol):
 
         Then the packets are numbered on over all of them.
         """
+
+    @property
+    def unanswered(self) -> Collection[str]:
+        """The URLs at which nobody answers now."""
 
     @property
     def sockets(self) -> Sequence[Readable]:

@@ -54,6 +54,7 @@ class ZmqSource(ABC):
         socket_type: ``zmq.PULL``, ``zmq.SUB``, which subscribes to everything, or ``zmq.STREAM`` for raw TCP; a
             subclass has to set it.
         several_connections: whether messages may come over several connections, and overtake each other.
+        unanswered: the URLs at which nobody answers now.
         max_part_bytes: a message with a larger part is not received, and its sender disconnected.
     """
 
@@ -74,7 +75,7 @@ class ZmqSource(ABC):
         self._urls = tuple(urls)
         self._connection_of: dict[zmq.Socket[bytes], int] = {}
         self._connects_to: dict[zmq.Socket[bytes], str] = {}
-        self._unanswered: set[str] = set()
+        self.unanswered: set[str] = set()
         self._skips = Skips(stream, ", ".join(urls))
 
     @abstractmethod
@@ -102,7 +103,6 @@ class ZmqSource(ABC):
     def open(self, context: zmq.Context[Any]) -> None:
         """Connect; see `Source.open`."""
         self._skips = Skips(self.stream, ", ".join(self._urls))
-        self._unanswered.clear()
         self.begin()
         for connection, url in enumerate(self._urls):
             socket = context.socket(self.socket_type)
@@ -132,6 +132,7 @@ class ZmqSource(ABC):
             monitor.close()
         self._connection_of.clear()
         self._connects_to.clear()
+        self.unanswered.clear()
         self.sockets = []
 
     def read(self, readable: zmq.Socket[bytes], limit: int) -> list[Packet | Skipped]:
@@ -168,12 +169,12 @@ class ZmqSource(ABC):
             event = recv_monitor_message(monitor)["event"]
             match event:
                 case zmq.EVENT_CONNECTED | zmq.EVENT_HANDSHAKE_SUCCEEDED if (event == zmq.EVENT_CONNECTED) == is_raw:
-                    self._unanswered.discard(url)
+                    self.unanswered.discard(url)
                     logger.info("stream %r: connected to %s", self.stream, url)
                 case zmq.EVENT_DISCONNECTED:
                     logger.warning("stream %r: lost the connection to %s, connecting again", self.stream, url)
-                case zmq.EVENT_CONNECT_RETRIED if url not in self._unanswered:
-                    self._unanswered.add(url)
+                case zmq.EVENT_CONNECT_RETRIED if url not in self.unanswered:
+                    self.unanswered.add(url)
                     logger.warning(
                         "stream %r: nobody answers at %s, trying again until somebody does", self.stream, url
                     )

@@ -52,6 +52,7 @@ class AttributeSource(ABC):
 
     connections = 1
     several_series = False
+    unanswered = ()
 
     def __init__(self, stream: StreamName, attribute: str) -> None:
         name, self._number_sign, self._options = attribute.partition("#")

@@ -36,6 +36,7 @@ class CaptureSource:
 
     several_streams = True
     several_series = False
+    unanswered = ()
     connections = 1
 
     def __init__(self, streams: Sequence[StreamName], urls: Sequence[str]) -> None:

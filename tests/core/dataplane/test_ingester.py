@@ -91,6 +91,7 @@ class FakeSource:
         self.streams = streams
         self.connections = 1
         self.several_series = False
+        self.unanswered: list[str] = []
         self.sockets: list[zmq.Socket[bytes]] = []
         self.packets: list[Packet | Skipped] = []
         self._error = error

@@ -326,7 +326,7 @@ def test_no_other_page_may_set_parameters(serve: Callable[..., Server]) -> None:
 
 def test_a_port_in_use_is_named(serve: Callable[..., Server]) -> None:
     port = urllib.parse.urlsplit(serve({}).url).port
-    with pytest.raises(OSError, match=rf"in use .*127\.0\.0\.1.*{port}"):
+    with pytest.raises(OSError, match=rf"cannot listen on port {port} of 127\.0\.0\.1: .*in use"):
         Server(lambda: ({}, None), port=port or 0)
 
 

@@ -22,6 +22,7 @@ class Oven:
     streams = (OVEN,)
     connections = 1
     several_series = False
+    unanswered = ()
     sockets = ()
     triggered_by = CAMERA
 

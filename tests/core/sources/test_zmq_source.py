@@ -112,6 +112,7 @@ def test_the_log_tells_of_a_detector_that_comes_late_goes_and_comes_back(
         return lambda _: sum(text in message for message in caplog.messages) == times
 
     read_until(source, told("nobody answers at"))
+    assert source.unanswered == {url}
     for times in (1, 2):
         with zmq.Context() as of_detector, of_detector.socket(zmq.XPUB) as publisher:
             publisher.bind(url)
@@ -119,6 +120,7 @@ def test_the_log_tells_of_a_detector_that_comes_late_goes_and_comes_back(
             publisher.send(b"shot")
             read_until(source, bool)
             read_until(source, told(f"connected to {url}", times))
+            assert not source.unanswered
         read_until(source, told(f"lost the connection to {url}", times))
     source.close()
     assert source.shots == 2
