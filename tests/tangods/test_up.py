@@ -239,6 +239,7 @@ def test_what_cannot_be_done_is_said_in_a_sentence(folder: Path, run: Run, up: C
         (("up", "ensemble.toml"), "dranspose up: the ensemble small runs here already"),
         (("parameters", "set", "gain", "a lot"), "'gain' (int): 'a lot' is not int"),
         (("parameters", "get", "gian"), "the analysis has no parameter 'gian'; it has gain, mask, title"),
+        (("parameters", "set", "mask", "ensemble.toml"), "'ensemble.toml' is a file: for what it contains write @ens"),
         (("parameters", "set", "mask", "@nowhere"), "No such file or directory: 'nowhere'"),
         (("arm", "ensemble.toml"), "the trigger map is no JSON"),
         (("arm", "nowhere.json"), "No such file or directory: 'nowhere.json'"),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import sys
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dranspose_tango.commands.arguments import Commands
@@ -65,6 +66,11 @@ def _get(controller: RemoteController, options: argparse.Namespace) -> None:
 
 
 def _set(controller: RemoteController, options: argparse.Namespace) -> None:
+    from dranspose.parameters import BinaryParameter
     from dranspose_tango.parameter_text import data_of
+    from dranspose_tango.remote import RemoteError
 
-    controller.write_parameter(controller.parameter(options.name), data_of(options.value))
+    parameter = controller.parameter(options.name)
+    if isinstance(parameter, BinaryParameter) and Path(options.value).is_file():
+        raise RemoteError(f"{options.value!r} is a file: for what it contains write @{options.value}")
+    controller.write_parameter(parameter, data_of(options.value))
