@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -72,6 +73,7 @@ def ensemble(tmp_path: Path, url: str) -> Iterator[Ensemble]:
 
 @pytest.fixture
 def panel(ensemble: Ensemble, until: Until) -> Iterator[Panel]:
+    gc.collect()  # the window before: if Python does it while it holds a lock of Taurus, its proxies wait for ever
     window = Panel(RemoteController(ensemble.url))
     try:
         window.show()
