@@ -133,7 +133,8 @@ def test_results_of_a_scan(scanned: Panel, until: Until) -> None:
     assert isinstance(pattern, CurvePlot)
     assert isinstance(region, CurvePlot)
     until(lambda: np.array_equal(image.image.image, seen))
-    until(lambda: len(region.curve.yData) == IMAGES - 1)
+    until(lambda: np.size(region.curve.yData) == IMAGES - 1)  # None before its first event
+    until(lambda: pattern.curve.yData is not None)
     np.testing.assert_allclose(pattern.curve.xData, 0.05 * np.arange(len(pattern.curve.yData)))
     assert pattern.getAxis("bottom").labelText == "q (1/A)"
     assert image.getPlotItem().titleLabel.text == "Sum of all images (counts)"
