@@ -129,7 +129,7 @@ def detector(url: str, seen: list[npt.NDArray[np.uint16]], rate: float = 0.0) ->
         target=play, args=(messages(), url, stop), kwargs={"rate": rate, "bound": lambda url: bound.set()}
     )
     thread.start()
-    bound.wait()
+    assert bound.wait(PATIENCE), f"the detector cannot be at {url}"
     try:
         yield
     finally:
