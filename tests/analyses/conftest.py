@@ -8,7 +8,6 @@ import queue
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
 import threading
@@ -18,6 +17,7 @@ from pathlib import Path
 from typing import IO, Any
 
 import pytest
+from tests.free_ports import free_ports
 
 from dranspose.event import Frame, InternalWorkerMessage, StreamData
 from dranspose.protocol import EventNumber, StreamName
@@ -128,8 +128,7 @@ class Commands:
 
     def _free(self, port: str) -> str:
         if port not in self._ports:
-            with socket.create_server(("127.0.0.1", 0)) as server:
-                self._ports[port] = str(server.getsockname()[1])
+            self._ports[port] = str(*free_ports(1))
         return self._ports[port]
 
     @property

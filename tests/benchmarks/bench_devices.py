@@ -17,8 +17,9 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from tests.free_ports import free_url
 from tests.system.ensemble import Ensemble as BareEnsemble
-from tests.system.ensemble import free_url, start_detector
+from tests.system.ensemble import start_detector
 
 from dranspose.simulate.stins import StinsDetector
 from dranspose.triggermap import TriggerMap

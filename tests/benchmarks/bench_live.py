@@ -17,7 +17,8 @@ sys.path.insert(0, str(Path(__file__).parents[2]))
 
 import peer
 from relay import relay
-from tests.system.ensemble import Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import Ensemble
 
 from dranspose.dataplane.controller import Phase, Status
 from dranspose.dataplane.messages import Arm, encode

@@ -11,7 +11,8 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
 from bench_live import show
-from tests.system.ensemble import Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import Ensemble
 
 from dranspose.dataplane.controller import Phase
 from dranspose.simulate.stins import StinsDetector

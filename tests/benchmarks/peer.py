@@ -13,7 +13,8 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
-from tests.system.ensemble import free_url, start_detector
+from tests.free_ports import free_url
+from tests.system.ensemble import start_detector
 
 from dranspose.simulate.stins import StinsDetector
 

@@ -7,7 +7,8 @@ import time
 from typing import Any
 
 import zmq
-from tests.system.ensemble import free_url, start_detector
+from tests.free_ports import free_url
+from tests.system.ensemble import start_detector
 
 from dranspose.simulate.stins import StinsDetector
 

@@ -16,7 +16,7 @@ import numpy as np
 import pytest
 import tango
 from tests.facility.cpp_tango import CppTango, cpp_tango, wait_until
-from tests.system.ensemble import free_url
+from tests.free_ports import free_url
 
 from dranspose.replay import replay
 from dranspose.simulate.player import messages, play

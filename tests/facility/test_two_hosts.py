@@ -12,8 +12,9 @@ from textwrap import dedent
 import pytest
 from tests.facility.cpp_tango import wait_until
 from tests.facility.second_host import NoSecondHostError, SecondHost, second_host
+from tests.free_ports import free_url
 from tests.system import counting
-from tests.system.ensemble import free_url, start_detector
+from tests.system.ensemble import start_detector
 
 from dranspose.simulate.stins import StinsDetector
 from dranspose_tango.database import connect, executable, start_embedded

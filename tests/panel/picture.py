@@ -9,8 +9,8 @@ from pathlib import Path
 
 import tango
 from taurus.qt.qtgui.application import TaurusApplication
+from tests.free_ports import free_url
 from tests.panel.rings import detector, images, rings_apart, trigger_map
-from tests.system.ensemble import free_url
 
 from dranspose_tango.remote import RemoteController
 from dranspose_tango.taurus.panel import Panel

@@ -13,8 +13,8 @@ import pytest
 import tango
 from taurus.external.qt import QtCore, QtWidgets
 from taurus.qt.qtgui.application import TaurusApplication
+from tests.free_ports import free_url
 from tests.panel.rings import IMAGES, PARAMETERS, SATURATED, detector, images, rings_apart, trigger_map, write_worker
-from tests.system.ensemble import free_url
 
 from dranspose_tango.observation import beside
 from dranspose_tango.remote import RemoteController

@@ -6,7 +6,6 @@ import json
 import os
 import queue
 import signal
-import socket
 import subprocess
 import sys
 import threading
@@ -20,6 +19,7 @@ from typing import Any
 
 import pytest
 import tango
+from tests.free_ports import free_ports
 
 import dranspose_tango.sardana
 
@@ -302,13 +302,6 @@ def define_elements(door: Door, detector: str) -> None:
     tango.DeviceProxy("image").ResultShape = [2, 3]
     for group, *channels in (("all", "xrd", "ct01", "count"), ("results", "ct01", "count", "profile", "image")):
         door.run("defmeas", group, *channels)
-
-
-def free_ports(count: int) -> list[int]:
-    """Return TCP ports that nobody listens at."""
-    with ExitStack() as stack:
-        servers = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [server.getsockname()[1] for server in servers]
 
 
 def wait_for_device(name: str) -> tango.DeviceProxy:

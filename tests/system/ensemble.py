@@ -6,7 +6,6 @@ import logging
 import multiprocessing
 import os
 import signal
-import socket
 import sys
 import threading
 from collections.abc import Mapping, Sequence
@@ -69,12 +68,6 @@ def _settle(folder: str) -> None:
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "WARNING"), stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(folder)
-
-
-def free_url() -> str:
-    """Return a URL that nobody is bound to, for a detector: it is known before the detector is there."""
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        return f"tcp://127.0.0.1:{server.getsockname()[1]}"
 
 
 class Ensemble:

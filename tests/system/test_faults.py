@@ -10,7 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.system.ensemble import PATIENCE, Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import PATIENCE, Ensemble
 
 from dranspose.dataplane.controller import Status
 from dranspose.simulate.stins import Faults, StinsDetector

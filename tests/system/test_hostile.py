@@ -16,7 +16,8 @@ import cbor2
 import httpx
 import pytest
 from tests.core.sources.live import running
-from tests.system.ensemble import PATIENCE, Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import PATIENCE, Ensemble
 
 from dranspose.dataplane.statistics import IngesterStatistics
 from dranspose.simulate import albaem, contrast, eiger_legacy, lecroy, pcap, positioncap, sardana, stream2, xspress3

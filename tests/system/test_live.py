@@ -4,7 +4,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tests.system.ensemble import Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import Ensemble
 
 from dranspose.simulate.stins import StinsDetector
 from dranspose.triggermap import TriggerMap

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import h5py
 import numpy as np
-from tests.system.ensemble import PATIENCE, Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import PATIENCE, Ensemble
 
 from dranspose.parameter_file import read_parameter_file
 from dranspose.replay import replay

@@ -9,7 +9,8 @@ import numpy as np
 import pytest
 import silx.io
 from silx.io.nxdata import get_default
-from tests.system.ensemble import PATIENCE, Ensemble, free_url
+from tests.free_ports import free_url
+from tests.system.ensemble import PATIENCE, Ensemble
 
 from dranspose.dataplane.controller import Phase
 from dranspose.results import Mark, news_since

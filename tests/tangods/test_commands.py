@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import tango
-from tests.system.ensemble import free_url
+from tests.free_ports import free_url
 from tests.tangods.devices import Ensemble, properties, proxies, running
 
 from dranspose.simulate.stins import StinsDetector, simulate

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from tests.system.ensemble import free_url
+from tests.free_ports import free_url
 from tests.tangods.devices import properties, proxies, running
 
 from dranspose.simulate.stins import StinsDetector, simulate

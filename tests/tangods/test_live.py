@@ -11,7 +11,7 @@ import h5py
 import numpy as np
 import pytest
 from tango import DevState
-from tests.system.ensemble import free_url
+from tests.free_ports import free_url
 from tests.tangods.devices import Ensemble, properties, proxies, running
 
 from dranspose.replay import replay

@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 import tango
 from tests.core.sources.live import publishing, running
-from tests.system.ensemble import free_url
+from tests.free_ports import free_url
 from tests.tangods.test_up import TIMEOUT, Up
 
 from dranspose.simulate import albaem, contrast, positioncap, sardana, xspress3

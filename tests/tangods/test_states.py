@@ -18,7 +18,7 @@ import pytest
 import tango
 from tango import DevState
 from tango.server import Device, command
-from tests.system.ensemble import free_url
+from tests.free_ports import free_url
 from tests.tangods.devices import CONTROLLER, INGESTER, REDUCER, Ensemble, properties, proxies, running, wait_for_state
 
 from dranspose.dataplane.node import Node

@@ -20,6 +20,7 @@ from textwrap import dedent
 from typing import TypeAlias
 
 import pytest
+from tests.free_ports import free_url
 from tests.tangods.foreign_process import wait_for_end
 
 from dranspose.simulate.stins import StinsDetector, simulate
@@ -115,15 +116,14 @@ def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     (tmp_path / "src/worker.py").write_text(dedent(WORKER))
     (tmp_path / "src/reducer.py").write_text(dedent(REDUCER))
     (tmp_path / "mask").write_bytes(bytes(range(256)))
-    with socket.create_server(("127.0.0.1", 0)) as server:
-        port = server.getsockname()[1]
-    (tmp_path / "url").write_text(f"tcp://127.0.0.1:{port}")
+    url = free_url()
+    (tmp_path / "url").write_text(url)
     ensemble = f"""
         name = "small"
         [[ingester]]
         streams = ["xrd"]
         source = "stins"
-        url = "tcp://127.0.0.1:{port}"
+        url = "{url}"
         [worker]
         class = "src.worker:TestWorker"
         [reducer]

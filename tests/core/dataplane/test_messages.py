@@ -67,6 +67,7 @@ SCAN = bytes(range(16))
             10,
             1,
             RecordingStatus("a.cbors", is_open=True, events=3),
+            ("tcp://detector:9999",),
             0.5,
             1.0,
             0.0,

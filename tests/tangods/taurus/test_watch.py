@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 from tango import DevState
+from tests.free_ports import free_url
 from tests.panel.rings import IMAGES, SATURATED, detector, images, rings, trigger_map
-from tests.system.ensemble import free_url
 from tests.tangods.devices import CONTROLLER, Ensemble, wait_for_state
 
 from dranspose_tango.remote import RemoteController
