@@ -20,7 +20,7 @@ from typing import Any, NamedTuple, TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from dranspose.protocol import GENERIC_TAG, StreamName, VirtualWorker
+from dranspose.protocol import GENERIC_TAG, StreamName
 
 Tags: TypeAlias = frozenset[str]
 Integers: TypeAlias = npt.NDArray[np.signedinteger[Any]]
@@ -91,6 +91,9 @@ class Routes(NamedTuple):
 
 NOWHERE = Routes.of([], [0], [])
 
+_VIRTUAL_WORKER = frozenset({"tags", "constraint"})
+_GENERIC = [GENERIC_TAG]
+
 _AT_ONCE = 4096
 """How many numbers of a part are made Python's integers at a time."""
 
@@ -126,7 +129,7 @@ class _UniformPart:
         if 1 not in every.values():
             raise TriggerMapError(f"{here}: at least one stream of a uniform part must have a frame in every event")
         events = _whole(part.get("events"), f"{here}: events", 0)
-        tags = _tags(part.get("tags", [GENERIC_TAG]), here)
+        tags = _tags(part.get("tags", _GENERIC), f"{here}: tags")
         batch = _whole(part.get("batch", 1), f"{here}: batch", 1)
         return cls(events, every, batch, numbers.setdefault(tags, len(numbers)))
 
@@ -253,30 +256,43 @@ class _DensePart:
             raise TriggerMapError(f"part {name!r}: its streams have different numbers of events: {lengths}")
         workers: dict[int, int] = {}
         worker_tags: list[int] = []
+        known: dict[tuple[object, ...], int] = {}  # tags as they are written, of which a map repeats a few all over
 
-        def code(entry: object, where: str) -> int:
-            tags, constraint = _virtual_worker(entry, where)
-            index = numbers.setdefault(tags, len(numbers))
+        def tag_set(tags: Any) -> int:
+            try:
+                return known[type(tags), *tags]
+            except (KeyError, TypeError):  # new, or no tags at all
+                index = numbers.setdefault(_tags(tags, "tags"), len(numbers))
+                return known.setdefault((type(tags), *tags), index)
+
+        def code(entry: Any) -> int:
+            tags, constraint = _virtual_worker(entry)
+            index = tag_set(tags)
             if constraint is None:
                 return -1 - index
             worker = workers.setdefault(constraint, len(workers))
             if worker == len(worker_tags):
                 worker_tags.append(index)
-            if worker_tags[worker] != index:
-                first = _text(list(numbers)[worker_tags[worker]])
-                raise TriggerMapError(f"{where}: constraint {constraint} has tags {_text(tags)}, but {first} before")
+            elif worker_tags[worker] != index:
+                now, before = (_text(list(numbers)[number]) for number in (index, worker_tags[worker]))
+                raise TriggerMapError(f"constraint {constraint} has tags {now}, but {before} before")
             return worker
 
         columns: dict[StreamName, tuple[list[int], list[int], list[int]]]
         columns = {StreamName(stream): ([], [0], []) for stream in lists}
         events = max(lengths.values(), default=0)
-        for event in range(events):
-            for stream, (at, offsets, codes) in columns.items():
-                if (cell := lists[stream][event]) is not None:
-                    where = _cell(name, stream, event)
-                    at.append(event)
-                    codes.extend(dict.fromkeys(code(entry, where) for entry in _list(cell, where)))
-                    offsets.append(len(codes))
+        for event, cells in enumerate(zip(*lists.values(), strict=True)):
+            for cell, (stream, (at, offsets, codes)) in zip(cells, columns.items(), strict=True):
+                if cell is None:
+                    continue
+                if not isinstance(cell, (list, tuple)):
+                    _list(cell, _cell(name, stream, event))
+                try:
+                    codes.extend(dict.fromkeys(map(code, cell)))
+                except TriggerMapError as error:
+                    raise TriggerMapError(f"{_cell(name, stream, event)}: {error}") from None
+                at.append(event)
+                offsets.append(len(codes))
         return cls.of(
             events, {stream: Routes.of(*column) for stream, column in columns.items()}, list(workers), worker_tags
         )
@@ -485,7 +501,8 @@ class TriggerMap:
             TriggerMapError: the message is malformed.
         """
         fields = _mapping(message, "the message")
-        tag_sets = [_tags(tags, "the message") for tags in _list(fields.get("tags"), "the tag sets of the message")]
+        listed = _list(fields.get("tags"), "the tag sets of the message")
+        tag_sets = [_tags(tags, "the message: tags") for tags in listed]
         numbers = {tags: number for number, tags in enumerate(tag_sets)}
         if len(numbers) != len(tag_sets):
             raise TriggerMapError("the tag sets of the message are not different")
@@ -706,19 +723,20 @@ def _part(name: str, part: object, numbers: dict[Tags, int]) -> Part:
     return _DensePart.from_json(name, fields, numbers)
 
 
-def _virtual_worker(entry: object, where: str) -> VirtualWorker:
-    fields = _mapping(entry, f"{where}: a virtual worker")
-    if unknown := set(fields) - {"tags", "constraint"}:
-        raise TriggerMapError(f"{where}: a virtual worker has tags and constraint, no {reprlib.repr(min(unknown))}")
-    constraint = fields.get("constraint")
+def _virtual_worker(entry: Any) -> tuple[Any, int | None]:
+    """Return the tags, unchecked, and the constraint of a virtual worker."""
+    if not isinstance(entry, dict) or not entry.keys() <= _VIRTUAL_WORKER:
+        unknown = set(_mapping(entry, "a virtual worker")) - _VIRTUAL_WORKER
+        raise TriggerMapError(f"a virtual worker has tags and constraint, no {reprlib.repr(min(unknown))}")
+    constraint = entry.get("constraint")
     if constraint is not None:
-        constraint = _whole(constraint, f"{where}: constraint", 1 - LIMIT)
-    return VirtualWorker(_tags(fields.get("tags", [GENERIC_TAG]), where), constraint)
+        _whole(constraint, "constraint", 1 - LIMIT)
+    return entry.get("tags", _GENERIC), constraint
 
 
-def _tags(tags: object, where: str) -> Tags:
+def _tags(tags: object, what: str) -> Tags:
     if not isinstance(tags, list | tuple) or not all(isinstance(tag, str) for tag in tags):
-        raise TriggerMapError(f"{where}: tags must be a list of texts, not {reprlib.repr(tags)}")
+        raise TriggerMapError(f"{what} must be a list of texts, not {reprlib.repr(tags)}")
     return frozenset(tags)
 
 
