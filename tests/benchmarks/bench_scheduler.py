@@ -1,10 +1,15 @@
-"""The scheduler alone: how many virtual workers it binds in a second of one core, for 1000 workers."""
+"""The scheduler alone: how many virtual workers it binds in a second of one core, for 1000 workers.
+
+And how long arming waits for a trigger map that is written out event by event.
+"""
 
 import argparse
+import json
 import sys
 import time
 from collections import deque
 from collections.abc import Sequence
+from itertools import pairwise
 from math import ceil
 
 from dranspose.dataplane.analysis_node import LOOK_INTERVAL
@@ -23,6 +28,9 @@ LOADS = [(1, 10), (10, 100), (1, 2), (1, 50), (10, 10)]
 10 events; with ten, calls take 0.5 ms and windows are 100 events. Windows are smaller when calls take longer, and then
 fewer bindings are needed.
 """
+
+WRITTEN_OUT = [10_000, 100_000]
+"""Events of a trigger map that is written out."""
 
 
 class Workers:
@@ -83,8 +91,25 @@ def measure(
     return simulated.seconds, simulated.reports
 
 
+def measure_written_out(events: int) -> dict[str, float]:
+    """Return the milliseconds of processor time of each step with a map of two streams, a virtual worker per event."""
+    cells = [[{"tags": [GENERIC_TAG], "constraint": event}] for event in range(events)]
+    text = json.dumps({"eiger": cells, "pcap": cells})
+    clock = [time.process_time()]
+    document = json.loads(text)
+    clock.append(time.process_time())
+    trigger_map = TriggerMap.from_json(document)
+    clock.append(time.process_time())
+    message = trigger_map.to_message()
+    clock.append(time.process_time())
+    TriggerMap.from_message(message)
+    clock.append(time.process_time())
+    steps = ("json.loads", "from_json", "to_message", "from_message")
+    return {step: (end - begin) * 1e3 for step, (begin, end) in zip(steps, pairwise(clock), strict=True)}
+
+
 def main(arguments: Sequence[str] = ()) -> None:
-    """Print a table with a row for each load; what simulates the workers is no part of the time."""
+    """Print a row for each load, where what simulates the workers is no part of the time, and for each map."""
     parser = argparse.ArgumentParser()
     parser.add_argument("--virtual-workers", type=int, default=1_000_000)
     parser.add_argument("--workers", type=int, default=1_000)
@@ -96,6 +121,9 @@ def main(arguments: Sequence[str] = ()) -> None:
         seconds, reports = measure(options.virtual_workers, options.workers, batch, window, options.interval)
         bindings = options.virtual_workers / seconds
         print(f"{batch:6}{window:8}{bindings:12.0f}{bindings * batch:12.0f}{reports / seconds:11.0f}")
+    for events in WRITTEN_OUT:
+        steps = ", ".join(f"{step} {milliseconds:.1f} ms" for step, milliseconds in measure_written_out(events).items())
+        print(f"trigger map of {events} written-out events, 2 streams: {steps}")
 
 
 if __name__ == "__main__":
