@@ -225,11 +225,7 @@ class DransposeController(NodeDevice):
     )
     def Arm(self, trigger_map: str) -> str:
         """Begin a scan: it runs when State is RUNNING. A scan that is being armed is given up for it."""
-        try:
-            document = json.loads(trigger_map)
-        except ValueError as error:
-            refuse("TRIGGER_MAP_INVALID", f"the trigger map is no JSON: {error}", "DransposeController::Arm")
-        return self._arm(document, "DransposeController::Arm")
+        return self._arm(trigger_map, "DransposeController::Arm")
 
     @command(dtype_out=str, doc_out="the id of the scan")
     def Live(self) -> str:
@@ -238,13 +234,17 @@ class DransposeController(NodeDevice):
         chosen = [stream for stream in self._streams if stream not in self._not_live]
         if not chosen:
             refuse("OPERATION_NOT_ALLOWED", "no stream is chosen: switch one of the live attributes on", origin)
-        scan = self._arm({"streams": chosen, "scan": {"nb_points": LIVE_EVENTS}}, origin)
+        scan = self._arm(json.dumps({"streams": chosen, "scan": {"nb_points": LIVE_EVENTS}}), origin)
         self._live_scan = UUID(scan).bytes
         return scan
 
-    def _arm(self, document: Any, origin: str) -> str:
+    def _arm(self, trigger_map: str, origin: str) -> str:
+        try:
+            document = json.loads(trigger_map)
+        except ValueError as error:
+            refuse("TRIGGER_MAP_INVALID", f"the trigger map is no JSON: {error}", origin)
         scan = self._commanded(origin, lambda node: node.arm(TriggerMap.from_json(document)))
-        self._trigger_map = json.dumps(document)
+        self._trigger_map = trigger_map
         self._scan_memory.remember(str(UUID(bytes=scan)))
         self._in_hand = scan
         return str(UUID(bytes=scan))

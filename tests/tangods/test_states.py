@@ -145,6 +145,7 @@ def test_the_numbers_of_a_scan_are_told(ensemble: Ensemble) -> None:
     ensemble.run(UNIFORM)
     controller = ensemble.controller
     assert (controller.assignedEvents, controller.completedEvents, controller.totalEvents) == (11, 11, 11)
+    assert controller.triggerMap == UNIFORM
     assert list(wait_for(controller, "workerCredit", lambda credit: credit is not None)) == [0, 0]
     assert all(wait_for(worker, "credit", lambda credit: credit > 0) for worker in ensemble.workers)
     (header,) = ensemble.ingester.lastHeaders
