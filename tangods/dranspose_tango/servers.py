@@ -8,6 +8,7 @@ import sys
 
 from tango.server import Device, run
 
+from dranspose.dataplane.memory import reuse_freed_memory
 from dranspose_tango.controller import DransposeController
 from dranspose_tango.ingester import DransposeIngester
 from dranspose_tango.reducer import DransposeReducer
@@ -41,6 +42,7 @@ def everything() -> int:
 
 def _serve(name: str, *classes: type[Device]) -> int:
     """Run a server under the name that its devices are registered with, whatever its executable is called."""
+    reuse_freed_memory()  # before Tango has threads
     logging.basicConfig(level=(os.environ.get("LOG_LEVEL") or "INFO").upper())
     run(classes, [name, *sys.argv[1:]])
     return 0

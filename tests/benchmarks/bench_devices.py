@@ -30,6 +30,7 @@ from dranspose_tango.remote import RemoteController
 
 WORKERS = 2
 ROUNDS = 3
+SCANS = 2  # the last of which counts: the first has to get memory for its frames from the system
 SMALL, LARGE = (32, 32), (2048, 2048)  # uint16
 BATCH = 10
 CALLS = 50
@@ -91,7 +92,7 @@ def cost(folder: Path, pids: Iterable[int], scan: Callable[[], None]) -> Cost:
 
 
 def bare(images: int, shape: tuple[int, int]) -> Cost:
-    """Return what a scan costs on nodes without Tango, the controller in this process."""
+    """Return what the last scan costs on nodes without Tango, the controller in this process."""
     uniform = {"uniform": {"streams": ["det"], "events": images, "batch": BATCH}}
     with analysis_folder() as folder, BareEnsemble(folder, *CLASSES) as ensemble:
         url = free_url()
@@ -101,29 +102,35 @@ def bare(images: int, shape: tuple[int, int]) -> Cost:
             ensemble.start_worker(f"worker-{number}")
         ensemble.wait_for(1, WORKERS)
         pids = [os.getpid(), *children()]
-        ensemble.start_detector(StinsDetector(images=images, shape=shape), url)
-        return cost(folder, pids, lambda: ensemble.run_scan(TriggerMap.from_json(uniform)))
+        costs = []
+        for _ in range(SCANS):
+            ensemble.start_detector(StinsDetector(images=images, shape=shape), url)
+            costs.append(cost(folder, pids, lambda: ensemble.run_scan(TriggerMap.from_json(uniform))))
+        return costs[-1]
 
 
 def through_devices(images: int, shape: tuple[int, int]) -> Cost:
-    """Return what a scan costs on devices, each a process of its own."""
+    """Return what the last scan costs on devices, each a process of its own."""
     uniform = {"uniform": {"streams": ["det"], "events": images, "batch": BATCH}}
     with analysis_folder() as folder, launched(_ensemble(folder, url := free_url()), None) as launch:
         _until_ready(launch)
         controller = RemoteController(launch.running.controller_url)
         pids = children()
-        detector = start_detector(StinsDetector(images=images, shape=shape), url)
 
         def scan() -> None:
             controller.arm(json.dumps(uniform))
             while not controller.progress().is_over:
                 time.sleep(GLANCE)
 
-        try:
-            return cost(folder, pids, scan)
-        finally:
-            detector.kill()
-            detector.join()
+        costs = []
+        for _ in range(SCANS):
+            detector = start_detector(StinsDetector(images=images, shape=shape), url)
+            try:
+                costs.append(cost(folder, pids, scan))
+            finally:
+                detector.kill()
+                detector.join()
+        return costs[-1]
 
 
 def _ensemble(folder: Path, url: str) -> Ensemble:

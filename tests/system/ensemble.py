@@ -16,6 +16,7 @@ from typing import Any, Self
 from dranspose.analysis import load_class
 from dranspose.dataplane.controller import Controller, Phase, Status
 from dranspose.dataplane.ingester import Ingester
+from dranspose.dataplane.memory import reuse_freed_memory
 from dranspose.dataplane.reducer import Reducer
 from dranspose.dataplane.worker import Worker
 from dranspose.protocol import ParameterName
@@ -65,6 +66,7 @@ def _run_detector(detector: StinsDetector, url: str, bound: Any) -> None:
 
 
 def _settle(folder: str) -> None:
+    reuse_freed_memory()
     logging.basicConfig(level=os.environ.get("LOG_LEVEL", "WARNING"), stream=sys.stderr)
     signal.signal(signal.SIGINT, signal.SIG_IGN)
     os.chdir(folder)

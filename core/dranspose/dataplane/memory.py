@@ -16,7 +16,10 @@ NEVER = 2**31 - 1
 
 
 def reuse_freed_memory() -> None:
-    """Keep what is freed, for all threads; to be called before there are any. Does nothing where there is no glibc."""
+    """Keep what is freed, for all threads; does nothing where there is no glibc.
+
+    For the beginning of a process: glibc has one arena for all only if no second thread has asked for memory yet.
+    """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:
         mallopt(M_ARENA_MAX, 1)

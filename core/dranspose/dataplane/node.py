@@ -13,7 +13,6 @@ from enum import Enum
 import zmq
 
 from dranspose.dataplane.keys import Keys, new_context
-from dranspose.dataplane.memory import reuse_freed_memory
 from dranspose.dataplane.messages import (
     NO_SCAN,
     Arm,
@@ -95,7 +94,6 @@ class Node(ABC):
         self._controller_url = controller_url
         self._on_change = on_change
         self._liveness = liveness
-        reuse_freed_memory()
         self._zmq = new_context(keys)
         self._controller = connected(self._zmq, controller_url, self.identity, liveness)
         self._wakeup = Wakeup()
