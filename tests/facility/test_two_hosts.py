@@ -120,6 +120,7 @@ def detector(servers: Servers, tmp_path: Path) -> Iterator[None]:
 def begin(servers: Servers) -> RemoteController:
     """Arm a scan of slow events, and return when a tenth of it is done."""
     controller = servers.controller()
+    wait_until(lambda: "seconds" in controller.parameters())  # as attributes they come a moment after the nodes
     controller.write_parameter(controller.parameter("seconds"), b"0.002")
     controller.arm(json.dumps({"streams": ["xrd"], "scan": {"nb_points": EVENTS}}))
     wait_until(lambda: controller.progress().completed > EVENTS // 10)
