@@ -6,13 +6,13 @@ from contextlib import ExitStack, suppress
 from pathlib import Path
 
 EPHEMERAL = Path("/proc/sys/net/ipv4/ip_local_port_range")
-PRIVILEGED = 1024
+LOWEST = 10_240  # 10000 is that of Tango
 
 
 def free_ports(count: int) -> list[int]:
     """Return TCP ports that nobody listens at, none of which the system gives to who asks for any in the meantime."""
     ports: list[int] = []
-    candidates = list(range(10 * PRIVILEGED, int(EPHEMERAL.read_text().split()[0])))
+    candidates = list(range(LOWEST, int(EPHEMERAL.read_text().split()[0])))
     random.shuffle(candidates)
     with ExitStack() as stack:
         while len(ports) < count:

@@ -219,6 +219,8 @@ def test_a_scan_through_the_commands(folder: Path, run: Run, up: Callable[[], Up
     assert run("parameters", "set", "gain", "10").status == 0
     assert run("parameters", "set", "title", "2θ").status == 0
     assert run("parameters", "get", "gain").out == b"10\n"
+    assert run("parameters", "set", "mask", 300 * "x").status == 0  # longer than a file may be called
+    assert run("parameters", "get", "mask").out == 300 * b"x"
     (folder / "other").write_bytes(b"\0other\n")
     assert run("parameters", "set", "mask", "@other").status == 0
     assert run("parameters", "get", "mask").out == b"\0other\n"

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import os.path
 import sys
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from dranspose_tango.commands.arguments import Commands
@@ -71,6 +71,6 @@ def _set(controller: RemoteController, options: argparse.Namespace) -> None:
     from dranspose_tango.remote import RemoteError
 
     parameter = controller.parameter(options.name)
-    if isinstance(parameter, BinaryParameter) and Path(options.value).is_file():
+    if isinstance(parameter, BinaryParameter) and os.path.isfile(options.value):  # noqa: PTH113 - of any text
         raise RemoteError(f"{options.value!r} is a file: for what it contains write @{options.value}")
     controller.write_parameter(parameter, data_of(options.value))
