@@ -20,6 +20,7 @@ import zmq
 from dranspose.event import Frame, StreamData, frame_bytes
 from dranspose.middlewares import albaem, contrast, eiger_legacy, lecroy, pcap, stream1, stream2, xspress
 from dranspose.middlewares.positioncap import PositioncapParser
+from dranspose.multipart import COPIED_BELOW
 from dranspose.simulate import albaem as simulated_albaem
 from dranspose.simulate import contrast as simulated_contrast
 from dranspose.simulate import eiger_legacy as simulated_eiger
@@ -31,7 +32,7 @@ from dranspose.simulate import stream2 as simulated_stream2
 from dranspose.simulate import xspress3 as simulated_xspress3
 from dranspose.sources.catalogue import make_sources
 from dranspose.sources.packet import Packet
-from dranspose.sources.zmq_source import COPIED_BELOW, ZmqSource
+from dranspose.sources.zmq_source import ZmqSource
 
 SECONDS = 0.1  # each round at least
 ROUNDS = 5

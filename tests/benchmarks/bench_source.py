@@ -10,11 +10,11 @@ from typing import TypeAlias
 
 import zmq
 
+from dranspose.multipart import COPIED_BELOW
 from dranspose.protocol import StreamName
 from dranspose.sources.matching import FrameMatcher, Phase
 from dranspose.sources.packet import Packet
 from dranspose.sources.stins import StinsSource
-from dranspose.sources.zmq_source import COPIED_BELOW
 from dranspose.triggermap import TriggerMap
 
 EIGER = StreamName("eiger")

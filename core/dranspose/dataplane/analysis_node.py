@@ -33,7 +33,8 @@ LOOK_INTERVAL = 0.01
 
 So much of what was done just before a long call is told only after it: who calls cannot know how long that will take.
 """
-REPORT_DELAY = 1  # ms without work before a report: what it wakes is not to slow down the result that it tells of
+REPORT_DELAY = 0.001
+"""Seconds without work before a report: what it wakes is not to slow down the result that it tells of."""
 FAILURES_PER_SECOND = 10
 
 
@@ -73,17 +74,20 @@ class AnalysisNode(Node):
 
     def _turn(self) -> None:
         stopwatch = self._stopwatch
-        if not self._has_work():
+        told = self._has_work()  # and does not wait
+        if not told:
             unreported = self._report_at < math.inf
-            ready = self._poller.poll(REPORT_DELAY if unreported else int(1000 * STATISTICS_INTERVAL))
+            ready = self._wait(REPORT_DELAY if unreported else STATISTICS_INTERVAL)
             now = stopwatch.spent_on(Activity.WAITING)
             if not ready:
                 self._report_at = now
-            for readable, _ in ready:
+            for readable in ready:
                 if not isinstance(readable, zmq.Socket):
                     self._wakeup.clear()
                     self._report_at = now
-                elif readable is not self._controller:
+                elif readable is self._controller:
+                    told = True
+                else:
                     self._receive(readable)
         now = stopwatch.spent_on(Activity.JOINING)
         if self._has_work():
@@ -93,7 +97,8 @@ class AnalysisNode(Node):
         if now >= self._report_at:
             self._report()
             self._report_at = math.inf
-        self._listen()
+        if told:
+            self._listen()
         stopwatch.spent_on(Activity.SENDING)
 
     # What the nodes differ in
@@ -104,7 +109,7 @@ class AnalysisNode(Node):
 
     @abstractmethod
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        """Take in all that a socket has."""
+        """Take in what a socket has, as much as is to be taken in at once."""
 
     @abstractmethod
     def _work(self, until: float) -> None:

@@ -38,7 +38,7 @@ from dranspose.dataplane.messages import (
     decode,
     encode_in_pieces,
 )
-from dranspose.dataplane.sockets import LIVENESS, LIVENESS_RANGE, arrived, bound, endpoint
+from dranspose.dataplane.sockets import LIVENESS, LIVENESS_RANGE, bound, endpoint
 from dranspose.dataplane.statistics import (
     IngesterStatistics,
     NodeStatistics,
@@ -46,6 +46,7 @@ from dranspose.dataplane.statistics import (
     WorkerStatistics,
 )
 from dranspose.dataplane.wakeup import Wakeup
+from dranspose.multipart import arrived, send
 from dranspose.parameters import (
     Descriptions,
     ParameterError,
@@ -613,7 +614,7 @@ class Controller:
     def _post(self, identity: str, pieces: list[bytes]) -> None:
         try:
             for piece in pieces:
-                self._router.send_multipart([identity.encode(), piece], zmq.DONTWAIT, copy=False)
+                send(self._router, [identity.encode(), piece])
         except zmq.ZMQError as error:
             if error.errno != zmq.EHOSTUNREACH:
                 raise

@@ -30,10 +30,11 @@ from dranspose.dataplane.messages import (
 from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
 from dranspose.dataplane.recorder import BACKLOG_BYTES, Recorder
 from dranspose.dataplane.recording import Recording, capture_of, write_poisoned
-from dranspose.dataplane.sockets import LIVENESS, arrived, bind_locally, bound, endpoint
+from dranspose.dataplane.sockets import LIVENESS, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import IngesterCounts, IngesterStatistics, Meter, RecordingStatus
 from dranspose.dataplane.wire import Shares, encode_shares
 from dranspose.event import InternalWorkerMessage, StreamData
+from dranspose.multipart import arrived, send
 from dranspose.protocol import EventNumber, StreamName
 from dranspose.scheduling.instructions import EndAt, Fence, Hold, Instruction, Poison, UseParameters
 from dranspose.scheduling.stimuli import Held, Missing
@@ -48,7 +49,6 @@ logger = logging.getLogger(__name__)
 KEEP_BYTES = 512 * 10**6
 """To read further ahead gains nothing but time for a detector that cannot wait, and costs fresh memory and caches."""
 
-READ_AT_ONCE = 1000  # packets
 READ_WHEN_FULL = 16
 READ_AT_THE_END = 100  # times that the sources are read before a scan that is stopped goes without what has not come
 
@@ -129,7 +129,7 @@ class Ingester(Node):
 
     def _turn(self) -> None:
         self._watch_sources()
-        readable = {ready for ready, _ in self._poller.poll(int(1000 * STATISTICS_INTERVAL))}
+        readable = self._wait(STATISTICS_INTERVAL)
         if self._wakeup.fileno() in readable:
             self._wakeup.clear()
         if self._controller in readable:
@@ -301,7 +301,7 @@ class Ingester(Node):
         if scan is None:
             return
         counts, matchers, latest = self.counts, scan.matchers, self.latest
-        limit = READ_WHEN_FULL if self._is_full(scan) else READ_AT_ONCE
+        limit = min(self._at_once, READ_WHEN_FULL) if self._is_full(scan) else self._at_once
         for source, socket in [self._polled[key] for key in readable if key in self._polled]:
             for packet in source.read(socket, limit):
                 if isinstance(packet, Skipped):
@@ -353,7 +353,7 @@ class Ingester(Node):
             ticks = scan.marking.marks(worker, shares, partial(scan.forwarding.leads, worker, stream))
             parts = encode_shares(Shares(scan.id, stream, version, shares, ticks))
             try:
-                self._router.send_multipart([worker.encode(), *parts], zmq.DONTWAIT, copy=False)
+                send(self._router, [worker.encode(), *parts])
             except zmq.ZMQError as error:
                 if error.errno != zmq.EHOSTUNREACH:
                     raise

@@ -27,15 +27,17 @@ from dranspose.dataplane.messages import (
     decode,
     encode,
 )
-from dranspose.dataplane.sockets import LIVENESS, arrived, connected, disconnect, has_broken, new_identity
+from dranspose.dataplane.sockets import LIVENESS, connected, disconnect, has_broken, new_identity
 from dranspose.dataplane.statistics import NodeStatistics
 from dranspose.dataplane.wakeup import Wakeup
+from dranspose.multipart import arrived
 
 logger = logging.getLogger(__name__)
 
 SILENCE = 7.0  # times the liveness without a word of the controller: the node gives up its scan and comes anew
 OUT_OF_TOUCH = 1.5  # times the liveness without one: the node says so
 STATISTICS_INTERVAL = 0.5  # seconds
+READ_AT_ONCE = 1024  # messages of a socket
 
 
 class Phase(Enum):
@@ -100,6 +102,7 @@ class Node(ABC):
         self._poller = zmq.Poller()
         self._poller.register(self._controller, zmq.POLLIN)
         self._poller.register(self._wakeup, zmq.POLLIN)
+        self._at_once = 1
         self._running = True
         self._heard = time.monotonic()
         self._pieces: list[bytes] = []
@@ -169,6 +172,23 @@ class Node(ABC):
     @abstractmethod
     def _close(self) -> None:
         """Let go of what is not a socket."""
+
+    # What comes in
+
+    def _wait(self, seconds: float) -> list[zmq.Socket[bytes] | int]:
+        """Return what is readable, waiting so long for something to be.
+
+        Sets how many messages of a socket are to be read at once: one that came while the node waited is passed on
+        before it is asked whether there is another, which takes as long as to read it. When more come than can be
+        waited for, twice as many each time.
+        """
+        ready = self._poller.poll(0)
+        if ready:
+            self._at_once = min(2 * self._at_once, READ_AT_ONCE)
+        else:
+            self._at_once = 1
+            ready = self._poller.poll(int(1000 * seconds))
+        return [readable for readable, _ in ready]
 
     # The controller
 

@@ -18,11 +18,12 @@ from dranspose.dataplane.analysis_node import AnalysisNode
 from dranspose.dataplane.intake import Intake, Verdict
 from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerGone, WorkerHello, decode
-from dranspose.dataplane.sockets import LIVENESS, arrived, bind_locally, bound, endpoint
+from dranspose.dataplane.sockets import LIVENESS, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
-from dranspose.dataplane.wire import PickledResult, WireError, decode_results
+from dranspose.dataplane.wire import PickledResult, WireError, decode_results, is_data
 from dranspose.event import ResultData
 from dranspose.intervals import ranges_of
+from dranspose.multipart import arrived
 from dranspose.parameters import ParameterVersion
 from dranspose.protocol import EventNumber, ReducerState, WorkerName
 from dranspose.reducer_timer import ReducerTimer
@@ -137,10 +138,10 @@ class Reducer(AnalysisNode):
         return bool(self._queue) and self._queue[0][1].version in self._versions
 
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        for sender, *parts in arrived(socket):
+        for sender, *parts in arrived(socket, self._at_once):
             worker = sender.bytes.decode(errors="replace")
             try:
-                if len(parts) == 1:
+                if not is_data(parts):
                     self._welcome(worker, parts[0].bytes)
                     continue
                 message = decode_results(parts)

@@ -7,7 +7,7 @@ Their names tell where they can be reached: an abstract socket (unix(7)) belongs
 from __future__ import annotations
 
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ HEARTBEATS = 6  # that a peer answers in this time
 _MACHINE = Path("/proc/sys/kernel/random/boot_id").read_text().strip()
 _NETWORK = Path("/proc/self/ns/net").stat().st_ino
 HERE = f"ipc://@dranspose/{_MACHINE}/{_NETWORK}/"
-READABLE = int(zmq.POLLIN)  # to compare with an enum takes longer than to ask the socket
 
 
 def new_identity(name: str) -> str:
@@ -73,17 +72,6 @@ def disconnect(socket: zmq.Socket[bytes]) -> None:
     socket.get_monitor_socket().close()
     socket.disable_monitor()
     socket.close()
-
-
-def arrived(socket: zmq.Socket[bytes]) -> Iterator[list[zmq.Frame]]:
-    """Yield the messages that a socket has, each as its parts, until it has no more."""
-    while int(socket.getsockopt(zmq.EVENTS)) & READABLE:
-        part = socket.recv(copy=False)
-        parts = [part]
-        while part.more:  # cheaper than to ask the socket, as `recv_multipart` does
-            part = socket.recv(copy=False)
-            parts.append(part)
-        yield parts
 
 
 def endpoint(socket: zmq.Socket[bytes]) -> str:

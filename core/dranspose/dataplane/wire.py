@@ -1,8 +1,9 @@
 """How frames and results go from node to node: small pieces together in one part, large ones in parts of their own.
 
-A message is ``[head, numbers]`` in msgpack, then a part with all small pieces one after the other, then one for each
-large piece, which is never copied. The numbers say of each item: its own numbers, how many pieces it has, and the
-length of each piece, -1 for one with a part of its own.
+The first part of a message is a mark that no control message begins with, the length of what follows in msgpack,
+``[head, numbers]``, and all small pieces one after the other. A part for each large piece follows, which is never
+copied. The numbers say of each item: its own numbers, how many pieces it has, and the length of each piece, -1 for one
+with a part of its own.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ import msgpack
 import zmq
 
 from dranspose.event import Frame, StreamData, frame_bytes
+from dranspose.multipart import COPIED_BELOW, Part
 
-OWN_PART_BYTES = 64 * 1024  # from here on a copy costs more than a part
 OWN_PART = -1
 LOST = -1
-
-Part = bytes | bytearray | memoryview | zmq.Frame
+MARK = b"\xc1"  # msgpack's only byte that it never uses
+LENGTH_BYTES = 4
+BEGIN = len(MARK) + LENGTH_BYTES
 
 
 class WireError(ValueError):
@@ -95,6 +97,11 @@ def decode_shares(parts: Sequence[Frame]) -> Shares:
     return Shares(scan, stream, version, shares, tuple(ticks))
 
 
+def is_data(parts: Sequence[zmq.Frame]) -> bool:
+    """Tell whether these are the parts of one of these messages, and not those of a control message."""
+    return parts[0].bytes.startswith(MARK)
+
+
 def encode_results(message: Results) -> list[Part]:
     """Return the parts of a message with results."""
     packer = _Packer()
@@ -122,7 +129,7 @@ class _Packer:
         numbers.append(len(pieces))
         for piece in pieces:
             length = len(piece)
-            if length < OWN_PART_BYTES:
+            if length < COPIED_BELOW:
                 numbers.append(length)
                 self._small.append(piece.buffer if isinstance(piece, zmq.Frame) else piece)
             else:
@@ -130,33 +137,41 @@ class _Packer:
                 self._own.append(piece)
 
     def parts(self, head: list[object]) -> list[Part]:
-        return [msgpack.packb([head, self._numbers]), b"".join(self._small), *self._own]
+        packed = msgpack.packb([head, self._numbers])
+        return [b"".join((MARK, len(packed).to_bytes(LENGTH_BYTES, "little"), packed, *self._small)), *self._own]
 
 
 def _unpacked(parts: Sequence[Frame], head: int, own: int) -> tuple[list[Any], list[tuple[list[int], list[Frame]]]]:
     """Return the head, and of each item its own numbers and its pieces."""
     try:
-        found, numbers = msgpack.unpackb(parts[0])
+        content = frame_bytes(parts[0])
+        if not content.startswith(MARK):
+            raise ValueError(f"it begins with {content[:1]!r}")
+        end = BEGIN + int.from_bytes(content[len(MARK) : BEGIN], "little")
+        found, numbers = msgpack.unpackb(content[BEGIN:end])
         if len(found) != head:
             raise ValueError(f"a head of {len(found)} fields")
-        return found, list(_items(numbers, frame_bytes(parts[1]), parts[2:], own))
+        return found, list(_items(numbers, content, end, parts, own))
     except (IndexError, TypeError, ValueError, msgpack.UnpackException) as error:
         raise WireError(f"not a data message: {error!r}") from None
 
 
 def _items(
-    numbers: list[int], small: bytes, large: Sequence[Frame], own: int
+    numbers: list[int], content: bytes, at: int, parts: Sequence[Frame], own: int
 ) -> Iterator[tuple[list[int], list[Frame]]]:
-    place = at = used = 0
+    """Yield the items, of which the small pieces are in the content from a place on."""
+    place, used = 0, 1
     while place < len(numbers):
         first = place + own + 1
         pieces: list[Frame] = []
         for length in numbers[first : first + numbers[first - 1]]:
             if length == OWN_PART:
-                pieces.append(large[used])
+                pieces.append(parts[used])
                 used += 1
             else:
-                pieces.append(small[at : at + length])
+                pieces.append(content[at : at + length])
                 at += length
         yield numbers[place : first - 1], pieces
         place = first + len(pieces)
+    if at != len(content) or used != len(parts):
+        raise ValueError("its pieces are not as long as it says")

@@ -18,10 +18,11 @@ from dranspose.dataplane.joining import Joiner, Part
 from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Done, Message, Peers, TickInterval, WorkerHello, encode
 from dranspose.dataplane.node import OUT_OF_TOUCH
-from dranspose.dataplane.sockets import LIVENESS, arrived, connected, disconnect, has_broken, nearest
+from dranspose.dataplane.sockets import LIVENESS, connected, disconnect, has_broken, nearest
 from dranspose.dataplane.statistics import Activity, WorkerCounts, WorkerStatistics
 from dranspose.dataplane.wire import PickledResult, Results, WireError, decode_shares, encode_results
 from dranspose.intervals import ranges_of
+from dranspose.multipart import arrived, send
 from dranspose.parameters import ParameterVersion
 from dranspose.protocol import GENERIC_TAG, WorkerName, WorkerState, WorkerTag
 from dranspose.scheduling.instructions import FinishWorkers, Proceed, Window
@@ -134,7 +135,7 @@ class Worker(AnalysisNode):
         return self._solo is None and bool(self._queue) and self._queue[0].version in self._versions
 
     def _receive(self, socket: zmq.Socket[bytes]) -> None:
-        for parts in arrived(socket):
+        for parts in arrived(socket, self._at_once):
             try:
                 message = decode_shares(parts)
             except WireError as error:
@@ -225,7 +226,7 @@ class Worker(AnalysisNode):
             parts = encode_results(Results(self._scan_id, self._results))
             self.counts.sent_bytes += sum(map(len, parts))
             for reducer in self._reducers.values():
-                reducer.send_multipart(parts, copy=False)
+                send(reducer, parts)
             self._results = []
 
     def _report(self) -> None:

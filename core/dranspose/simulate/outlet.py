@@ -11,6 +11,7 @@ from typing import Self
 import zmq
 
 from dranspose.event import Frame
+from dranspose.multipart import send
 
 LOOKS_FOR_STOP = 100  # ms
 LINGER = 60_000  # ms
@@ -79,7 +80,7 @@ class Outlet(Pace):
         """Send a message as soon as there is room for it; return False if stopped before."""
         while True:
             try:
-                self._socket.send_multipart(parts, zmq.DONTWAIT, copy=False)
+                send(self._socket, parts)
             except zmq.Again:
                 if not self._wait_for(zmq.POLLOUT):
                     return False

@@ -160,7 +160,7 @@ def _different(detector: StinsDetector) -> int:
 
 
 def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
-    """Return what makes the parts of each message; an image tells in ``sent`` when it was made (`time.time`)."""
+    """Return what makes the parts of each message."""
     different = _different(detector)
 
     @functools.cache
@@ -186,7 +186,6 @@ def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
                     "shape": shape,
                     "type": dtype,
                     "compression": detector.compression,
-                    "sent": time.time(),
                 }
                 return [json.dumps(head).encode(), blob]
         return [json.dumps(head).encode()]
@@ -194,10 +193,18 @@ def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
     return encoded
 
 
+def stamped(image: list[bytes]) -> list[bytes]:
+    """Return a message with an image that tells in ``sent`` when that is: now, as of `time.time`."""
+    head, *blobs = image
+    return [b'%b, "sent": %r}' % (head[:-1], time.time()), *blobs]
+
+
 def simulate(
     detector: StinsDetector, url: str, stop: threading.Event, bound: Callable[[str], None] = lambda url: None
 ) -> int:
     """Bind, wait for a receiver, and send all that a detector sends; return how many messages that were.
+
+    Each image is `stamped`.
 
     Args:
         detector: what to send.
@@ -219,7 +226,10 @@ def simulate(
             if step.series > series:
                 series, begin = step.series, time.monotonic() + detector.pause
             due = begin + (step.slot / detector.rate if detector.rate else 0)
-            if not (outlet.wait_until(due) and outlet.send(encode(step))):
+            message = encode(step)
+            if not outlet.wait_until(due):
+                break
+            if not outlet.send(stamped(message) if step.htype == "image" else message):
                 break
             sent += 1
     return sent

@@ -12,6 +12,7 @@ from zmq.utils.monitor import recv_monitor_message
 
 from dranspose.data.message import MalformedFrameError
 from dranspose.event import Frame, frame_bytes
+from dranspose.multipart import COPIED_BELOW, NO_WAIT
 from dranspose.protocol import StreamName
 from dranspose.sources.packet import Packet, Skipped
 from dranspose.sources.skips import Skips
@@ -20,7 +21,6 @@ from dranspose.sources.source import SourceError
 logger = logging.getLogger(__name__)
 
 MAX_PARTS = 1024
-COPIED_BELOW = 65536  # bytes: to copy a smaller part costs less than to keep the message it came in
 READ_BYTES = 2**26
 """So much is read at once, and the message with which it is more."""
 
@@ -189,7 +189,7 @@ def receive(socket: zmq.Socket[bytes]) -> list[Frame]:
     parts: list[Frame] = []
     while True:
         # to ask the frame whether there are more takes a small part of the time that RCVMORE takes
-        frame = socket.recv(zmq.DONTWAIT, copy=False)
+        frame = socket.recv(NO_WAIT, copy=False)
         if len(parts) <= MAX_PARTS:
             parts.append(frame.bytes if len(frame) < COPIED_BELOW else frame)
         if not frame.more:

@@ -5,8 +5,9 @@ import zmq
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dranspose.dataplane.messages import Ping, encode
 from dranspose.dataplane.wire import (
-    OWN_PART_BYTES,
+    MARK,
     PickledResult,
     Results,
     Share,
@@ -16,12 +17,14 @@ from dranspose.dataplane.wire import (
     decode_shares,
     encode_results,
     encode_shares,
+    is_data,
 )
 from dranspose.event import StreamData
+from dranspose.multipart import COPIED_BELOW
 
 SCAN = bytes(16)
 numbers = st.integers(0, 2**63 - 1)
-pieces = st.lists(st.binary(max_size=20) | st.just(bytes(OWN_PART_BYTES)), max_size=4)
+pieces = st.lists(st.binary(max_size=20) | st.just(bytes(COPIED_BELOW)), max_size=4)
 data = st.none() | st.builds(StreamData, st.sampled_from(["STINS", "PCAP"]), pieces)
 shares = st.lists(st.builds(Share, numbers, numbers, st.integers(1, 8), st.booleans(), data), max_size=5)
 results = st.lists(st.builds(PickledResult, numbers, numbers, numbers, pieces), max_size=5)
@@ -40,11 +43,11 @@ def test_results_come_out_as_they_went_in(given_results: list[PickledResult]) ->
 
 
 def test_small_pieces_share_a_part_and_large_ones_are_not_copied() -> None:
-    large = zmq.Frame(bytes(OWN_PART_BYTES))
+    large = zmq.Frame(bytes(COPIED_BELOW))
     share = Share(1, 0, 1, False, StreamData("STINS", [b"head", large, b"tail"]))
     parts = encode_shares(Shares(SCAN, "xrd", 0, [share, share]))
-    assert parts[1] == b"headtail" * 2
-    assert parts[2:] == [large, large]
+    assert bytes(parts[0]).endswith(b"headtail" * 2)
+    assert parts[1:] == [large, large]
 
 
 @given(st.lists(st.binary(max_size=30), max_size=4))
@@ -54,7 +57,32 @@ def test_what_is_no_message_is_refused(parts: list[bytes]) -> None:
             decode(parts)
 
 
-def test_a_message_that_lacks_a_part_is_refused() -> None:
-    share = Share(1, 0, 1, False, StreamData("STINS", [bytes(OWN_PART_BYTES)]))
+@given(st.binary(max_size=30))
+def test_what_only_begins_like_a_message_is_refused(rest: bytes) -> None:
+    for decode in (decode_shares, decode_results):
+        with pytest.raises(WireError):
+            decode([MARK + rest])
+
+
+@pytest.mark.parametrize("cut", ["a part", "the end of a piece", "half of the numbers"])
+def test_a_message_that_lacks_something_is_refused(cut: str) -> None:
+    share = Share(1, 0, 1, False, StreamData("STINS", [b"head", bytes(COPIED_BELOW)]))
+    first, large = encode_shares(Shares(SCAN, "xrd", 0, [share]))
+    first = bytes(first)
+    lacking = {"a part": [first], "the end of a piece": [first[:-1], large], "half of the numbers": [first[:20], large]}
     with pytest.raises(WireError):
-        decode_shares(encode_shares(Shares(SCAN, "xrd", 0, [share]))[:-1])
+        decode_shares(lacking[cut])
+
+
+def test_a_message_with_something_more_is_refused() -> None:
+    share = Share(1, 0, 1, False, StreamData("STINS", [b"head"]))
+    (first,) = encode_shares(Shares(SCAN, "xrd", 0, [share]))
+    for parts in ([first, b"more"], [bytes(first) + b"more"]):
+        with pytest.raises(WireError, match="pieces"):
+            decode_shares(parts)
+
+
+def test_data_is_not_mistaken_for_a_control_message() -> None:
+    data = encode_results(Results(SCAN, [PickledResult(1, 0, 0, [b"pickle"])]))
+    assert is_data([zmq.Frame(part) for part in data])
+    assert not is_data([zmq.Frame(encode(Ping()))])
