@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -20,7 +20,7 @@ from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Message, MessageError, ReducerHello, WorkerGone, WorkerHello, decode
 from dranspose.dataplane.sockets import LIVENESS, bind_locally, bound, endpoint
 from dranspose.dataplane.statistics import ReducerCounts, ReducerStatistics
-from dranspose.dataplane.wire import PickledResult, WireError, decode_results, is_data
+from dranspose.dataplane.wire import PickledResult, WireError, decode_results
 from dranspose.event import ResultData
 from dranspose.intervals import ranges_of
 from dranspose.multipart import arrived
@@ -141,13 +141,11 @@ class Reducer(AnalysisNode):
         for sender, *parts in arrived(socket, self._at_once):
             worker = sender.bytes.decode(errors="replace")
             try:
-                if not is_data(parts):
-                    self._welcome(worker, parts[0].bytes)
-                    continue
                 message = decode_results(parts)
-            except (MessageError, WireError) as error:
-                self.counts.malformed += 1
-                logger.warning("%s left out what %r sent: %s", self.identity, worker, error)
+            except WireError as error:
+                if not self._welcome(worker, parts):
+                    self.counts.malformed += 1
+                    logger.warning("%s left out what %r sent: %s", self.identity, worker, error)
                 continue
             self.counts.received_bytes += sum(map(len, parts))
             if message.scan == self._scan_id:
@@ -155,10 +153,15 @@ class Reducer(AnalysisNode):
             else:
                 self.counts.strays += 1
 
-    def _welcome(self, worker: str, data: bytes) -> None:
-        _, hello = decode(data)
+    def _welcome(self, worker: str, parts: Sequence[zmq.Frame]) -> bool:
+        """Take note of the name of a worker that connects; tell whether the message was that it does."""
+        try:
+            _, hello = decode(b"".join(part.bytes for part in parts))
+        except MessageError:
+            return False
         if isinstance(hello, WorkerHello):
             self._workers[worker] = WorkerName(hello.name)
+        return isinstance(hello, WorkerHello)
 
     def _work(self, until: float) -> None:
         instance = self._instance

@@ -1,28 +1,23 @@
 """How frames and results go from node to node: small pieces together in one part, large ones in parts of their own.
 
-The first part of a message is a mark that no control message begins with, the length of what follows in msgpack,
-``[head, numbers]``, and all small pieces one after the other. A part for each large piece follows, which is never
-copied. The numbers say of each item: its own numbers, how many pieces it has, and the length of each piece, -1 for one
-with a part of its own.
+The first part is a msgpack array: the fields of the message, the last of which has a row for each item. A row has the
+item's numbers and its pieces. In the place of a large piece there is none: it is never copied, and follows in a part of
+its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 import msgpack
 import zmq
 
-from dranspose.event import Frame, StreamData, frame_bytes
+from dranspose.event import Frame, StreamData
 from dranspose.multipart import COPIED_BELOW, Part
 
-OWN_PART = -1
-LOST = -1
-MARK = b"\xc1"  # msgpack's only byte that it never uses
-LENGTH_BYTES = 4
-BEGIN = len(MARK) + LENGTH_BYTES
+_OTHERWISE = (IndexError, StopIteration, TypeError, ValueError, msgpack.UnpackException)
 
 
 class WireError(ValueError):
@@ -77,101 +72,71 @@ class Results:
 
 def encode_shares(message: Shares) -> list[Part]:
     """Return the parts of a message with frames."""
-    types: dict[str, int] = {}
-    packer = _Packer()
-    for event, attempt, streams, solo, data in message.shares:
-        if data is None:
-            packer.add((event, attempt, streams, solo, LOST), ())
-        else:
-            packer.add((event, attempt, streams, solo, types.setdefault(data.typ, len(types))), data.frames)
-    return packer.parts([message.scan, message.stream, message.version, list(types), message.ticks])
+    own: list[Part] = []
+    rows = [
+        (event, attempt, streams, solo, *((data.typ, _inline(data.frames, own)) if data else (None, ())))
+        for event, attempt, streams, solo, data in message.shares
+    ]
+    return [msgpack.packb((message.scan, message.stream, message.version, message.ticks, rows)), *own]
 
 
 def decode_shares(parts: Sequence[Frame]) -> Shares:
     """Return the message that the parts are; raises WireError."""
-    (scan, stream, version, types, ticks), items = _unpacked(parts, head=5, own=5)
-    shares = [
-        Share(event, attempt, streams, bool(solo), None if typ == LOST else StreamData(types[typ], pieces))
-        for (event, attempt, streams, solo, typ), pieces in items
-    ]
-    return Shares(scan, stream, version, shares, tuple(ticks))
-
-
-def is_data(parts: Sequence[zmq.Frame]) -> bool:
-    """Tell whether these are the parts of one of these messages, and not those of a control message."""
-    return parts[0].bytes.startswith(MARK)
+    try:
+        scan, stream, version, ticks, rows = msgpack.unpackb(parts[0])
+        own = iter(parts[1:])
+        shares = [
+            Share(event, attempt, streams, solo, None if typ is None else StreamData(typ, _whole(pieces, own)))
+            for event, attempt, streams, solo, typ, pieces in rows
+        ]
+        _end(own)
+        return Shares(scan, stream, version, shares, tuple(ticks))
+    except _OTHERWISE as error:
+        raise WireError(f"no frames: {error!r:.100}") from None
 
 
 def encode_results(message: Results) -> list[Part]:
     """Return the parts of a message with results."""
-    packer = _Packer()
-    for event, attempt, version, pickles in message.results:
-        packer.add((event, attempt, version), pickles)
-    return packer.parts([message.scan])
+    own: list[Part] = []
+    rows = [(event, attempt, version, _inline(pickles, own)) for event, attempt, version, pickles in message.results]
+    return [msgpack.packb((message.scan, rows)), *own]
 
 
 def decode_results(parts: Sequence[Frame]) -> Results:
     """Return the message that the parts are; raises WireError."""
-    (scan,), items = _unpacked(parts, head=1, own=3)
-    results = [PickledResult(event, attempt, version, pieces) for (event, attempt, version), pieces in items]
-    return Results(scan, results)
-
-
-class _Packer:
-    def __init__(self) -> None:
-        self._numbers: list[int] = []
-        self._small: list[bytes | bytearray | memoryview] = []
-        self._own: list[Part] = []
-
-    def add(self, own_numbers: Iterable[int], pieces: Sequence[Part]) -> None:
-        numbers = self._numbers
-        numbers += own_numbers
-        numbers.append(len(pieces))
-        for piece in pieces:
-            length = len(piece)
-            if length < COPIED_BELOW:
-                numbers.append(length)
-                self._small.append(piece.buffer if isinstance(piece, zmq.Frame) else piece)
-            else:
-                numbers.append(OWN_PART)
-                self._own.append(piece)
-
-    def parts(self, head: list[object]) -> list[Part]:
-        packed = msgpack.packb([head, self._numbers])
-        return [b"".join((MARK, len(packed).to_bytes(LENGTH_BYTES, "little"), packed, *self._small)), *self._own]
-
-
-def _unpacked(parts: Sequence[Frame], head: int, own: int) -> tuple[list[Any], list[tuple[list[int], list[Frame]]]]:
-    """Return the head, and of each item its own numbers and its pieces."""
     try:
-        content = frame_bytes(parts[0])
-        if not content.startswith(MARK):
-            raise ValueError(f"it begins with {content[:1]!r}")
-        end = BEGIN + int.from_bytes(content[len(MARK) : BEGIN], "little")
-        found, numbers = msgpack.unpackb(content[BEGIN:end])
-        if len(found) != head:
-            raise ValueError(f"a head of {len(found)} fields")
-        return found, list(_items(numbers, content, end, parts, own))
-    except (IndexError, TypeError, ValueError, msgpack.UnpackException) as error:
-        raise WireError(f"not a data message: {error!r}") from None
+        scan, rows = msgpack.unpackb(parts[0])
+        own = iter(parts[1:])
+        results = [
+            PickledResult(event, attempt, version, _whole(pieces, own)) for event, attempt, version, pieces in rows
+        ]
+        _end(own)
+        return Results(scan, results)
+    except _OTHERWISE as error:
+        raise WireError(f"no results: {error!r:.100}") from None
 
 
-def _items(
-    numbers: list[int], content: bytes, at: int, parts: Sequence[Frame], own: int
-) -> Iterator[tuple[list[int], list[Frame]]]:
-    """Yield the items, of which the small pieces are in the content from a place on."""
-    place, used = 0, 1
-    while place < len(numbers):
-        first = place + own + 1
-        pieces: list[Frame] = []
-        for length in numbers[first : first + numbers[first - 1]]:
-            if length == OWN_PART:
-                pieces.append(parts[used])
-                used += 1
-            else:
-                pieces.append(content[at : at + length])
-                at += length
-        yield numbers[place : first - 1], pieces
-        place = first + len(pieces)
-    if at != len(content) or used != len(parts):
-        raise ValueError("its pieces are not as long as it says")
+def _inline(pieces: Sequence[Part], own: list[Part]) -> Sequence[object]:
+    """Return the small pieces, and move the large ones to those with parts of their own."""
+    for piece in pieces:
+        if type(piece) is not bytes or len(piece) >= COPIED_BELOW:
+            break
+    else:
+        return pieces  # the usual case, and the fastest
+    inline: list[object] = []
+    for piece in pieces:
+        if len(piece) >= COPIED_BELOW:
+            inline.append(None)
+            own.append(piece)
+        else:
+            inline.append(piece.buffer if isinstance(piece, zmq.Frame) else piece)
+    return inline
+
+
+def _whole(pieces: list[Any], own: Iterator[Frame]) -> list[Frame]:
+    return [next(own) if piece is None else piece for piece in pieces] if None in pieces else pieces
+
+
+def _end(own: Iterator[Frame]) -> None:
+    if next(own, None) is not None:
+        raise ValueError("it has more parts than pieces that are not in the first one")

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 
 from dranspose.dataplane.messages import Ping, encode
 from dranspose.dataplane.wire import (
-    MARK,
     PickledResult,
     Results,
     Share,
@@ -17,7 +16,6 @@ from dranspose.dataplane.wire import (
     decode_shares,
     encode_results,
     encode_shares,
-    is_data,
 )
 from dranspose.event import StreamData
 from dranspose.multipart import COPIED_BELOW
@@ -46,7 +44,7 @@ def test_small_pieces_share_a_part_and_large_ones_are_not_copied() -> None:
     large = zmq.Frame(bytes(COPIED_BELOW))
     share = Share(1, 0, 1, False, StreamData("STINS", [b"head", large, b"tail"]))
     parts = encode_shares(Shares(SCAN, "xrd", 0, [share, share]))
-    assert bytes(parts[0]).endswith(b"headtail" * 2)
+    assert len(parts) == 3
     assert parts[1:] == [large, large]
 
 
@@ -55,13 +53,6 @@ def test_what_is_no_message_is_refused(parts: list[bytes]) -> None:
     for decode in (decode_shares, decode_results):
         with pytest.raises(WireError):
             decode(parts)
-
-
-@given(st.binary(max_size=30))
-def test_what_only_begins_like_a_message_is_refused(rest: bytes) -> None:
-    for decode in (decode_shares, decode_results):
-        with pytest.raises(WireError):
-            decode([MARK + rest])
 
 
 @pytest.mark.parametrize("cut", ["a part", "the end of a piece", "half of the numbers"])
@@ -78,11 +69,11 @@ def test_a_message_with_something_more_is_refused() -> None:
     share = Share(1, 0, 1, False, StreamData("STINS", [b"head"]))
     (first,) = encode_shares(Shares(SCAN, "xrd", 0, [share]))
     for parts in ([first, b"more"], [bytes(first) + b"more"]):
-        with pytest.raises(WireError, match="pieces"):
+        with pytest.raises(WireError, match=r"parts than|ExtraData"):
             decode_shares(parts)
 
 
-def test_data_is_not_mistaken_for_a_control_message() -> None:
-    data = encode_results(Results(SCAN, [PickledResult(1, 0, 0, [b"pickle"])]))
-    assert is_data([zmq.Frame(part) for part in data])
-    assert not is_data([zmq.Frame(encode(Ping()))])
+def test_a_control_message_is_refused() -> None:
+    for decode in (decode_shares, decode_results):
+        with pytest.raises(WireError):
+            decode([encode(Ping(), SCAN)])
