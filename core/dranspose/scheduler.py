@@ -257,7 +257,8 @@ class Scheduler:
         if worker.credit.measured(report.seconds):
             self._out.append(Window(worker.name, worker.credit.window))
         worker.tidy()
-        self._handout.next_solo(worker)
+        if worker.suspects:
+            self._handout.next_solo(worker)
         if self.phase is Phase.RUNNING:
             self._handout.fill(worker)
 
