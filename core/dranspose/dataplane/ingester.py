@@ -27,7 +27,7 @@ from dranspose.dataplane.messages import (
     WorkerHello,
     decode,
 )
-from dranspose.dataplane.node import STATISTICS_INTERVAL, Node
+from dranspose.dataplane.node import READ_AT_ONCE, STATISTICS_INTERVAL, Node
 from dranspose.dataplane.recorder import BACKLOG_BYTES, Recorder
 from dranspose.dataplane.recording import Recording, capture_of, write_poisoned
 from dranspose.dataplane.sockets import LIVENESS, bind_locally, bound, endpoint
@@ -136,7 +136,7 @@ class Ingester(Node):
             self._listen()
         if self._router in readable:
             self._hear_workers()
-        self._take_in(readable)
+        self._take_in(readable, self._at_once)
         self._forward()
 
     def _measure(self, now: float) -> IngesterStatistics:
@@ -282,7 +282,7 @@ class Ingester(Node):
             readable = [ready for ready, _ in self._poller.poll(0) if ready in self._polled]
             if not readable or not any(matcher.awaits(cut) for matcher in scan.matchers.values()):
                 return
-            self._take_in(readable)
+            self._take_in(readable, READ_AT_ONCE)
 
     def _is_full(self, scan: _Scan) -> bool:
         return scan.forwarding.kept_bytes >= self._keep_bytes or self._is_held_full(scan)
@@ -296,12 +296,13 @@ class Ingester(Node):
             return awaited
         return scan.forwarding.most_wanted()
 
-    def _take_in(self, readable: Iterable[object]) -> None:
+    def _take_in(self, readable: Iterable[object], packets: int) -> None:
+        """Read the sources that are readable, each up to so many packets."""
         scan = self._scan
         if scan is None:
             return
         counts, matchers, latest = self.counts, scan.matchers, self.latest
-        limit = min(self._at_once, READ_WHEN_FULL) if self._is_full(scan) else self._at_once
+        limit = min(packets, READ_WHEN_FULL) if self._is_full(scan) else packets
         for source, socket in [self._polled[key] for key in readable if key in self._polled]:
             for packet in source.read(socket, limit):
                 if isinstance(packet, Skipped):

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import json
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +11,7 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from dranspose.simulate.images import PERIOD, bslz4, pattern
 from dranspose.simulate.outlet import Outlet
@@ -187,8 +187,8 @@ def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
                     "type": dtype,
                     "compression": detector.compression,
                 }
-                return [json.dumps(head).encode(), blob]
-        return [json.dumps(head).encode()]
+                return [orjson.dumps(head), blob]
+        return [orjson.dumps(head)]
 
     return encoded
 
@@ -196,7 +196,7 @@ def encoder(detector: StinsDetector) -> Callable[[Step], list[bytes]]:
 def stamped(image: list[bytes]) -> list[bytes]:
     """Return a message with an image that tells in ``sent`` when that is: now, as of `time.time`."""
     head, *blobs = image
-    return [b'%b, "sent": %r}' % (head[:-1], time.time()), *blobs]
+    return [b'%b,"sent":%r}' % (head[:-1], time.time()), *blobs]
 
 
 def simulate(

@@ -356,7 +356,8 @@ def test_what_has_not_come_at_the_end_is_missing(stack: ExitStack) -> None:
     assert stage.controller.hear(Missing) == Missing(EIGER, ((2, 3), (7, 7)))
 
 
-def test_what_has_come_at_the_end_and_was_not_read_is_not_missing(stack: ExitStack) -> None:
+@pytest.mark.parametrize("waiting", [2, 500])
+def test_what_has_come_at_the_end_and_was_not_read_is_not_missing(stack: ExitStack, waiting: int) -> None:
     source = FakeSource(EIGER)
     may_go_on, waits = threading.Event(), threading.Event()
 
@@ -368,20 +369,21 @@ def test_what_has_come_at_the_end_and_was_not_read_is_not_missing(stack: ExitSta
     may_go_on.set()
     stage = Stage(stack, source, on_change=wait)
     stack.callback(may_go_on.set)
-    stage.arm()
-    ann = stage.worker("ann")
-    stage.say(Bind(0, 5, "ann"), Broadcast(0, ("ann",)))
+    stage.arm(TriggerMap.from_json({"uniform": {"streams": ["eiger"], "events": 600}}))
+    ann = stage.worker("ann", window=1000)
+    stage.say(Bind(0, 599, "ann"), Broadcast(0, ("ann",)))
     source.send(packet(0))
     assert ann.gets(1) == [share(0)]
     may_go_on.clear()
     assert waits.wait(20)
-    source.send(packet(1), packet(2))
-    stage.say(EndAt(3))
+    come = range(1, waiting + 1)
+    source.send(*(Packet(EIGER, PacketKind.FRAME, number, data(number)) for number in come))
+    stage.say(EndAt(waiting + 1))
     may_go_on.set()
-    assert stage.controller.hear(Missing) == Missing(EIGER, ((7, 7),))
-    assert ann.gets(2) == [share(1), share(2)]
+    assert stage.controller.hear(Missing) == Missing(EIGER, ((601, 601),))
+    assert ann.gets(waiting) == [share(number) for number in come]
     told = stage.controller.hear_statistics(lambda statistics: statistics.counts.missing == 1)
-    assert told.streams == {"eiger": MatchCounts(delivered=3, missing=1)}
+    assert told.streams == {"eiger": MatchCounts(delivered=waiting + 1, missing=1)}
 
 
 def test_a_hold_holds(stack: ExitStack) -> None:
