@@ -1,13 +1,13 @@
 """How frames and results go from node to node: small pieces together in one part, large ones in parts of their own.
 
-The first part is a msgpack array: the fields of the message, the last of which has a row for each item. A row has the
-item's numbers and its pieces. In the place of a large piece there is none: it is never copied, and follows in a part of
-its own.
+The first part is a msgpack array: how many parts follow, what the items have in common, and a row for each item. A row
+has the item's numbers, and last its pieces. In the place of a large piece there is none: it is never copied, and comes
+in a part of its own.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -77,43 +77,37 @@ def encode_shares(message: Shares) -> list[Part]:
         (event, attempt, streams, solo, *((data.typ, _inline(data.frames, own)) if data else (None, ())))
         for event, attempt, streams, solo, data in message.shares
     ]
-    return [msgpack.packb((message.scan, message.stream, message.version, message.ticks, rows)), *own]
+    return _parts([message.scan, message.stream, message.version, message.ticks], rows, own)
 
 
 def decode_shares(parts: Sequence[Frame]) -> Shares:
     """Return the message that the parts are; raises WireError."""
     try:
-        scan, stream, version, ticks, rows = msgpack.unpackb(parts[0])
-        own = iter(parts[1:])
+        (scan, stream, version, ticks), rows = _unpacked(parts)
         shares = [
-            Share(event, attempt, streams, solo, None if typ is None else StreamData(typ, _whole(pieces, own)))
-            for event, attempt, streams, solo, typ, pieces in rows
+            Share(event, attempt, streams, solo, None if typ is None else StreamData(typ, frames))
+            for event, attempt, streams, solo, typ, frames in rows
         ]
-        _end(own)
-        return Shares(scan, stream, version, shares, tuple(ticks))
     except _OTHERWISE as error:
         raise WireError(f"no frames: {error!r:.100}") from None
+    return Shares(scan, stream, version, shares, tuple(ticks))
 
 
 def encode_results(message: Results) -> list[Part]:
     """Return the parts of a message with results."""
     own: list[Part] = []
     rows = [(event, attempt, version, _inline(pickles, own)) for event, attempt, version, pickles in message.results]
-    return [msgpack.packb((message.scan, rows)), *own]
+    return _parts([message.scan], rows, own)
 
 
 def decode_results(parts: Sequence[Frame]) -> Results:
     """Return the message that the parts are; raises WireError."""
     try:
-        scan, rows = msgpack.unpackb(parts[0])
-        own = iter(parts[1:])
-        results = [
-            PickledResult(event, attempt, version, _whole(pieces, own)) for event, attempt, version, pieces in rows
-        ]
-        _end(own)
-        return Results(scan, results)
+        (scan,), rows = _unpacked(parts)
+        results = list(map(PickledResult._make, rows))
     except _OTHERWISE as error:
         raise WireError(f"no results: {error!r:.100}") from None
+    return Results(scan, results)
 
 
 def _inline(pieces: Sequence[Part], own: list[Part]) -> Sequence[object]:
@@ -133,10 +127,17 @@ def _inline(pieces: Sequence[Part], own: list[Part]) -> Sequence[object]:
     return inline
 
 
-def _whole(pieces: list[Any], own: Iterator[Frame]) -> list[Frame]:
-    return [next(own) if piece is None else piece for piece in pieces] if None in pieces else pieces
+def _parts(head: list[object], rows: Sequence[object], own: list[Part]) -> list[Part]:
+    return [msgpack.packb((len(own), head, rows)), *own]
 
 
-def _end(own: Iterator[Frame]) -> None:
-    if next(own, None) is not None:
-        raise ValueError("it has more parts than pieces that are not in the first one")
+def _unpacked(parts: Sequence[Frame]) -> tuple[list[Any], list[list[Any]]]:
+    """Return the head and the rows, with all their pieces."""
+    own_parts, head, rows = msgpack.unpackb(parts[0])
+    if own_parts != len(parts) - 1:
+        raise ValueError(f"{len(parts) - 1} parts follow, not {own_parts}")
+    if own_parts:
+        own = iter(parts[1:])
+        for row in rows:
+            row[-1] = [next(own) if piece is None else piece for piece in row[-1]]
+    return head, rows

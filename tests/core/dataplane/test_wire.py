@@ -55,22 +55,25 @@ def test_what_is_no_message_is_refused(parts: list[bytes]) -> None:
             decode(parts)
 
 
-@pytest.mark.parametrize("cut", ["a part", "the end of a piece", "half of the numbers"])
-def test_a_message_that_lacks_something_is_refused(cut: str) -> None:
-    share = Share(1, 0, 1, False, StreamData("STINS", [b"head", bytes(COPIED_BELOW)]))
-    first, large = encode_shares(Shares(SCAN, "xrd", 0, [share]))
-    first = bytes(first)
-    lacking = {"a part": [first], "the end of a piece": [first[:-1], large], "half of the numbers": [first[:20], large]}
-    with pytest.raises(WireError):
-        decode_shares(lacking[cut])
+@pytest.mark.parametrize("lacks", ["a part", "its end", "half of its numbers"])
+def test_a_message_that_lacks_something_is_refused(lacks: str) -> None:
+    pieces = [b"piece", bytes(COPIED_BELOW)]
+    frames = encode_shares(Shares(SCAN, "xrd", 0, [Share(1, 0, 1, False, StreamData("STINS", list(pieces)))]))
+    results = encode_results(Results(SCAN, [PickledResult(1, 0, 0, pieces)]))
+    for decode, (first, large) in ((decode_shares, frames), (decode_results, results)):
+        whole = bytes(first)
+        lacking = {"a part": [whole], "its end": [whole[:-1], large], "half of its numbers": [whole[:20], large]}
+        with pytest.raises(WireError):
+            decode(lacking[lacks])
 
 
 def test_a_message_with_something_more_is_refused() -> None:
-    share = Share(1, 0, 1, False, StreamData("STINS", [b"head"]))
-    (first,) = encode_shares(Shares(SCAN, "xrd", 0, [share]))
-    for parts in ([first, b"more"], [bytes(first) + b"more"]):
-        with pytest.raises(WireError, match=r"parts than|ExtraData"):
-            decode_shares(parts)
+    (frames,) = encode_shares(Shares(SCAN, "xrd", 0, [Share(1, 0, 1, False, StreamData("STINS", [b"head"]))]))
+    (results,) = encode_results(Results(SCAN, [PickledResult(1, 0, 0, [b"pickle"])]))
+    for decode, first in ((decode_shares, bytes(frames)), (decode_results, bytes(results))):
+        for parts in ([first, b"more"], [first + b"more"]):
+            with pytest.raises(WireError, match=r"1 parts follow, not 0|ExtraData"):
+                decode(parts)
 
 
 def test_a_control_message_is_refused() -> None:
