@@ -33,8 +33,8 @@ LOOK_INTERVAL = 0.01
 
 So much of what was done just before a long call is told only after it: who calls cannot know how long that will take.
 """
-REPORT_DELAY = 0.001
-"""Seconds without work before a report: what it wakes is not to slow down the result that it tells of."""
+REPORT_DELAY = 0.005
+"""Seconds without work before a report: it wakes other nodes, which costs as much as to take in a large frame."""
 FAILURES_PER_SECOND = 10
 
 
@@ -77,7 +77,7 @@ class AnalysisNode(Node):
         told = self._has_work()  # and does not wait
         if not told:
             unreported = self._report_at < math.inf
-            ready = self._wait(REPORT_DELAY if unreported else STATISTICS_INTERVAL)
+            ready = self._wait(self._report_delay() if unreported else STATISTICS_INTERVAL)
             now = stopwatch.spent_on(Activity.WAITING)
             if not ready:
                 self._report_at = now
@@ -114,6 +114,10 @@ class AnalysisNode(Node):
     @abstractmethod
     def _work(self, until: float) -> None:
         """Do what there is to do, piece by piece, until this time, and hand on what comes of it."""
+
+    def _report_delay(self) -> float:
+        """Return how many seconds a report waits for more to tell."""
+        return REPORT_DELAY
 
     @abstractmethod
     def _report(self) -> None:

@@ -13,7 +13,7 @@ import zmq
 
 from dranspose import analysis
 from dranspose.analysis import UserCodeError
-from dranspose.dataplane.analysis_node import AnalysisNode
+from dranspose.dataplane.analysis_node import REPORT_DELAY, AnalysisNode
 from dranspose.dataplane.joining import Joiner, Part
 from dranspose.dataplane.keys import Keys
 from dranspose.dataplane.messages import Done, Message, Peers, TickInterval, WorkerHello, encode
@@ -30,6 +30,12 @@ from dranspose.scheduling.stimuli import Finished, Outcome, Started, WorkerFinis
 from dranspose.triggermap import TriggerMap
 
 logger = logging.getLogger(__name__)
+
+URGENT_REPORT_DELAY = 0.001
+"""Seconds without work before a report when half of the window is used up: the worker may get no more before it.
+
+Not at once, since what a report wakes is not to slow down the results that it tells of.
+"""
 
 
 @dataclass(slots=True)
@@ -228,6 +234,10 @@ class Worker(AnalysisNode):
             for reducer in self._reducers.values():
                 send(reducer, parts)
             self._results = []
+
+    def _report_delay(self) -> float:
+        unreported = self._calls - self._reported[0]
+        return REPORT_DELAY if 2 * unreported < self._window else URGENT_REPORT_DELAY
 
     def _report(self) -> None:
         self._hand_on()  # what is told of is on its way
