@@ -74,21 +74,8 @@ class AnalysisNode(Node):
 
     def _turn(self) -> None:
         stopwatch = self._stopwatch
-        told = self._has_work()  # and does not wait
-        if not told:
-            unreported = self._report_at < math.inf
-            ready = self._wait(self._report_delay() if unreported else STATISTICS_INTERVAL)
-            now = stopwatch.spent_on(Activity.WAITING)
-            if not ready:
-                self._report_at = now
-            for readable in ready:
-                if not isinstance(readable, zmq.Socket):
-                    self._wakeup.clear()
-                    self._report_at = now
-                elif readable is self._controller:
-                    told = True
-                else:
-                    self._receive(readable)
+        busy = self._has_work()
+        readable = [] if busy else self._take_in()
         now = stopwatch.spent_on(Activity.JOINING)
         if self._has_work():
             self._report_at = min(self._report_at, now + LOOK_INTERVAL)
@@ -97,9 +84,24 @@ class AnalysisNode(Node):
         if now >= self._report_at:
             self._report()
             self._report_at = math.inf
-        if told:
+        if busy or self._controller in readable:
             self._listen()
         stopwatch.spent_on(Activity.SENDING)
+
+    def _take_in(self) -> list[zmq.Socket[bytes] | int]:
+        """Wait for something to come, and receive it but for what the controller says; return what was readable."""
+        unreported = self._report_at < math.inf
+        readable = self._wait(self._report_delay() if unreported else STATISTICS_INTERVAL)
+        now = self._stopwatch.spent_on(Activity.WAITING)
+        if not readable:
+            self._report_at = now
+        for one in readable:
+            if not isinstance(one, zmq.Socket):
+                self._wakeup.clear()
+                self._report_at = now
+            elif one is not self._controller:
+                self._receive(one)
+        return readable
 
     # What the nodes differ in
 
