@@ -19,6 +19,7 @@ import zmq
 
 from dranspose.azint import fallback
 from dranspose.event import EventData, InternalWorkerMessage, ResultData
+from dranspose.multipart import COPIED_BELOW, Part
 from dranspose.parameters import Descriptions, Parameter, merge_descriptions
 from dranspose.protocol import EventNumber, ParameterName, ReducerState, WorkerName, WorkerState, WorkParameter
 
@@ -29,10 +30,10 @@ Parameters = Mapping[ParameterName, WorkParameter]
 Context = dict[Any, Any]
 """Belongs to one process and survives its instances, for sockets and for what goes on from scan to scan."""
 
-Pickles = Sequence[bytes | bytearray | memoryview | zmq.Frame]
+Pickles = Sequence[Part]
 """A result on its way to the reducer: a pickle, and the large buffers that it refers to."""
 
-OUT_OF_BAND_BYTES = 64 * 1024
+OUT_OF_BAND_BYTES = COPIED_BELOW
 """From this size on a buffer travels beside the pickle: it need not be copied again when it is loaded."""
 
 

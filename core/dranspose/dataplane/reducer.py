@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from collections import defaultdict, deque
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 from uuid import UUID, uuid4
@@ -143,7 +143,7 @@ class Reducer(AnalysisNode):
             try:
                 message = decode_results(parts)
             except WireError as error:
-                if not self._welcome(worker, parts):
+                if len(parts) != 1 or not self._welcome(worker, parts[0].bytes):
                     self.counts.malformed += 1
                     logger.warning("%s left out what %r sent: %s", self.identity, worker, error)
                 continue
@@ -153,10 +153,10 @@ class Reducer(AnalysisNode):
             else:
                 self.counts.strays += 1
 
-    def _welcome(self, worker: str, parts: Sequence[zmq.Frame]) -> bool:
+    def _welcome(self, worker: str, data: bytes) -> bool:
         """Take note of the name of a worker that connects; tell whether the message was that it does."""
         try:
-            _, hello = decode(b"".join(part.bytes for part in parts))
+            _, hello = decode(data)
         except MessageError:
             return False
         if isinstance(hello, WorkerHello):

@@ -88,9 +88,9 @@ def decode_shares(parts: Sequence[Frame]) -> Shares:
             Share(event, attempt, streams, solo, None if typ is None else StreamData(typ, frames))
             for event, attempt, streams, solo, typ, frames in rows
         ]
+        return Shares(scan, stream, version, shares, tuple(ticks))
     except _OTHERWISE as error:
         raise WireError(f"no frames: {error!r:.100}") from None
-    return Shares(scan, stream, version, shares, tuple(ticks))
 
 
 def encode_results(message: Results) -> list[Part]:
@@ -104,10 +104,9 @@ def decode_results(parts: Sequence[Frame]) -> Results:
     """Return the message that the parts are; raises WireError."""
     try:
         (scan,), rows = _unpacked(parts)
-        results = list(map(PickledResult._make, rows))
+        return Results(scan, list(map(PickledResult._make, rows)))
     except _OTHERWISE as error:
         raise WireError(f"no results: {error!r:.100}") from None
-    return Results(scan, results)
 
 
 def _inline(pieces: Sequence[Part], own: list[Part]) -> Sequence[object]:

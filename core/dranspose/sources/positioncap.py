@@ -9,6 +9,7 @@ import zmq
 
 from dranspose.event import Frame, StreamData, frame_bytes
 from dranspose.middlewares.positioncap import TYPE
+from dranspose.multipart import send
 from dranspose.sources.packet import Packet, PacketKind, Skipped
 from dranspose.sources.zmq_source import ZmqSource
 
@@ -60,7 +61,7 @@ class PositioncapSource(ZmqSource):
     def _request(self, peer: bytes) -> None:
         [socket] = self._connection_of
         try:
-            socket.send_multipart([peer, REQUEST], zmq.DONTWAIT)
+            send(socket, [peer, REQUEST])
         except zmq.ZMQError as error:  # it is gone already
             logger.warning("stream %r: cannot ask for data: %s", self.stream, error)
 
